@@ -1,0 +1,72 @@
+# `make` alone lists what there is. Needs GNU make 3.81 or later (macOS has it) and Python 3.11 or later.
+
+PYTHON ?= python3
+DATA = data.yaml
+PHOTOS =
+OUT =
+
+# Recipes read these from their environment, as "$$PHOTOS": no path is ever pasted into a command, whatever it holds.
+export DATA PHOTOS OUT
+
+READY = .venv/.ready
+VENV_PYTHON = .venv/bin/python
+CROPSORT = $(VENV_PYTHON) -m pipeline
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train predict evaluate sample init test test-slow lint format lock bench clean photos-given
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo 'Settings: DATA=data.yaml  PHOTOS=folder  OUT=folder  PYTHON=python3; a $$ in a path is written $$$$'
+
+setup: ## Make .venv and install the packages that requirements.lock names (done by itself where needed)
+	@$(PYTHON) -m pipeline setup
+
+train: $(READY) ## Train the detector and the classifier that DATA describes
+	@$(CROPSORT) train --data "$$DATA"
+
+predict: photos-given $(READY) ## Sort the subjects in the folder PHOTOS into a spreadsheet, in OUT where given
+	@$(CROPSORT) predict --data "$$DATA" $${OUT:+--out "$$OUT"} -- "$$PHOTOS"
+
+evaluate: $(READY) ## Score the trained pair on the test photos of DATA
+	@$(CROPSORT) evaluate --data "$$DATA"
+
+sample: $(READY) ## Make a small data set to try everything on
+	@$(CROPSORT) sample
+
+init: photos-given $(READY) ## Write a data.yaml for the photos in the folder PHOTOS
+	@$(CROPSORT) init -- "$$PHOTOS"
+
+test: lint ## Lint, then the fast tests
+	@$(VENV_PYTHON) -m pytest -m "not slow and not gpu"
+
+test-slow: $(READY) ## The tests that train something or open what was written in its program
+	@$(VENV_PYTHON) -m pytest -m slow
+
+lint: $(READY) ## Check style, layout and types
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy $(wildcard pipeline tests benchmarks)
+
+format: $(READY) ## Lay the code out, and mend what can be mended without asking
+	@$(VENV_PYTHON) -m ruff check --fix-only --quiet .
+	@$(VENV_PYTHON) -m ruff format .
+
+lock: $(READY) ## Write requirements.lock anew from pyproject.toml; versions stay where they still fit
+	@$(VENV_PYTHON) -m uv --version >/dev/null 2>&1 || $(VENV_PYTHON) -m pip install --quiet uv
+	@$(VENV_PYTHON) -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--quiet -o requirements.lock
+
+bench: $(READY) ## Measure what the README's figures say, on DATA
+	@set -e; for benchmark in benchmarks/[a-z]*.py; do $(VENV_PYTHON) "$$benchmark" --data "$$DATA"; done
+
+clean: ## Remove caches and build outputs; .venv, weights, runs and reports stay
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	@find pipeline tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Stands before $(READY): who forgot PHOTOS hears it before 6 GB are fetched.
+photos-given:
+	@: $(if $(PHOTOS),,$(error PHOTOS is empty - expected a folder of photos - make $(MAKECMDGOALS) PHOTOS="my photos"))
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -m pipeline setup

@@ -1,0 +1,86 @@
+"""Errors that end a command, each printed as one line.
+
+::
+
+    CropsortError               exit 2   set-up or usage; also the base of all
+    ├── DataError (ValueError)  exit 1   the user's photos, labels or data.yaml hold something wrong
+    │   └── PhotoError          (row)    one photo that cannot be read: a row in the results, never the end of a run
+    ├── ConfigError (ValueError) exit 2  data.yaml itself cannot be understood
+    ├── WeightsError (ValueError) exit 2 weights missing, of the wrong kind, or of another data set
+    └── OutputError (OSError)   exit 1   nothing can be written there: full disk, no permission
+
+A line reads ``where - what was found - what was expected - what to do``; parts that say nothing are left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class CropsortError(Exception):
+    """Base of every error that cropsort raises on purpose.
+
+    Args:
+        found: what is wrong.
+        where: the file (or key, or option) it was found in.
+        line: line in that file, counted from 1.
+        expected: what would have been right.
+        remedy: what the user can do.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        where: Path | str | None = None,
+        line: int | None = None,
+        expected: str = "",
+        remedy: str = "",
+    ) -> None:
+        self.found = found
+        self.where = where
+        self.line = line
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = "" if self.where is None else str(self.where)
+        if place and self.line is not None:
+            place += f":{self.line}"
+        expected = f"expected {self.expected}" if self.expected else ""
+        parts = (place, self.found, expected, self.remedy)
+        return " ".join(" - ".join(part for part in parts if part).split("\n"))
+
+
+class DataError(CropsortError, ValueError):
+    """The user's photos, labels or lists hold something that cannot be worked with."""
+
+    exit_code = 1
+
+
+class PhotoError(DataError):
+    """One photo cannot be read.
+
+    Args:
+        reason: what is wrong with it, in a few words.
+    """
+
+    def __init__(self, reason: str, *, where: Path | str) -> None:
+        super().__init__(reason, where=where)
+
+
+class ConfigError(CropsortError, ValueError):
+    """data.yaml cannot be understood."""
+
+
+class WeightsError(CropsortError, ValueError):
+    """Weights are missing, of the wrong kind, or belong to another data set."""
+
+
+class OutputError(CropsortError, OSError):
+    """Results cannot be written."""
+
+    exit_code = 1

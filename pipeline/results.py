@@ -1,0 +1,172 @@
+"""The record of a run: what was found in each photo, as JSON lines, one photo a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pipeline.boxes import Box
+from pipeline.errors import DataError
+
+Status = Literal["ok", "empty", "unreadable", "unsupported"]
+"""``ok``: subjects were found; ``empty``: none were; ``unreadable``: a photo that cannot be opened; ``unsupported``: no
+photo at all (a video, a text file)."""
+
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A subject found in a photo.
+
+    Args:
+        box: where, in pixels of the upright photo.
+        confidence: the detector's, 0 to 1.
+    """
+
+    box: Box
+    confidence: float
+
+    def __post_init__(self) -> None:
+        _check_fraction("confidence", self.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A detection and what the classifier makes of its crop.
+
+    Args:
+        detection: where the subject is.
+        probabilities: probability of each class by its name, 0 to 1, at least one.
+    """
+
+    detection: Detection
+    probabilities: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        if not self.probabilities:
+            raise ValueError("a prediction needs the probability of at least one class, got none")
+        for class_name, probability in self.probabilities.items():
+            _check_fraction(class_name, probability)
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """Class names, the most probable first."""
+        return tuple(sorted(self.probabilities, key=self.probabilities.__getitem__, reverse=True))
+
+    @property
+    def class_name(self) -> str:
+        """The most probable class."""
+        return self.ranking[0]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of ``class_name``, 0 to 1."""
+        return self.probabilities[self.class_name]
+
+    @property
+    def runner_up(self) -> str | None:
+        """The second most probable class; None where there is but one class."""
+        return self.ranking[1] if len(self.ranking) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoResult:
+    """One input file and what became of it.
+
+    Args:
+        photo: path of the file, relative to the folder of photos, with forward slashes.
+        status: see ``Status``.
+        size: width and height of the upright photo in pixels; None where it could not be read.
+        captured: EXIF capture time as ``YYYY-MM-DD HH:MM:SS``; None where the photo has none.
+        seconds: time spent on it.
+        predictions: what was found, the detector's surest first.
+        error: why it could not be read, in a few words; empty otherwise.
+    """
+
+    photo: str
+    status: Status
+    size: tuple[int, int] | None = None
+    captured: str | None = None
+    seconds: float = 0.0
+    predictions: tuple[Prediction, ...] = ()
+    error: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r}")
+        if bool(self.predictions) != (self.status == "ok"):
+            raise ValueError(f"status {self.status!r} does not go with {len(self.predictions)} predictions")
+
+
+def to_json(result: PhotoResult) -> str:
+    """One line of JSON, without the line end; Korean stays readable."""
+    record = {
+        "photo": result.photo,
+        "status": result.status,
+        "size_px": result.size,
+        "captured": result.captured,
+        "seconds": round(result.seconds, 4),
+        "predictions": [_prediction_record(prediction) for prediction in result.predictions],
+        "error": result.error,
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def read_results(path: Path) -> Iterator[PhotoResult]:
+    """Read a file of JSON lines.
+
+    Raises:
+        DataError: the file cannot be read, or a line is not a photo's result.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                yield _parse_line(line, path, number)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read ({error})", where=path, remedy="run predict again") from error
+
+
+def _parse_line(line: str, path: Path, number: int) -> PhotoResult:
+    try:
+        return _from_record(json.loads(line))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"not a photo's result ({error})",
+            where=path,
+            line=number,
+            expected="one JSON object a line as predict writes it",
+            remedy="run predict again",
+        ) from error
+
+
+def _prediction_record(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "box_px": [round(edge, 1) for edge in prediction.detection.box.edges],
+        "confidence": round(prediction.detection.confidence, 4),
+        "probabilities": {name: round(prediction.probabilities[name], 4) for name in prediction.ranking},
+    }
+
+
+def _from_record(record: dict[str, Any]) -> PhotoResult:
+    return PhotoResult(
+        photo=record["photo"],
+        status=record["status"],
+        size=None if record["size_px"] is None else (int(record["size_px"][0]), int(record["size_px"][1])),
+        captured=record["captured"],
+        seconds=record["seconds"],
+        predictions=tuple(_prediction_from(item) for item in record["predictions"]),
+        error=record["error"],
+    )
+
+
+def _prediction_from(item: dict[str, Any]) -> Prediction:
+    return Prediction(Detection(Box(*item["box_px"]), item["confidence"]), item["probabilities"])
+
+
+def _check_fraction(name: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} must lie between 0 and 1, got {value}")
