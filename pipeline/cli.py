@@ -1,0 +1,181 @@
+"""The command line: arguments to one function a command. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import CropsortError
+from pipeline.files import output_error
+
+app = typer.Typer(
+    name="cropsort",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="From LabelImg boxes to a spreadsheet: find the subjects in photos, sort them, report them.",
+)
+
+Data = Annotated[Path, typer.Option("--data", help="The data.yaml of the data set.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="Folder of the trained pair; by default weights/<data set>.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+_DATA = Path("data.yaml")
+_CTRL_C = 130
+_debug = False
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    global _debug  # noqa: PLW0603 - the one setting that outlives the command that it stands before
+    _debug = debug
+
+
+@app.command()
+def setup() -> None:
+    """Make .venv with the packages of requirements.lock."""
+    from pipeline.environment import set_up
+
+    set_up()
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Photos, with LabelImg's files beside or below them.")],
+    data: Annotated[Path | None, typer.Option("--data", help="The data.yaml to write; by default in FOLDER.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+) -> None:
+    """Write a data.yaml for a folder of labelled photos: classes found, photos split."""
+    from pipeline.init import init_dataset
+
+    made = init_dataset(folder, data or folder / "data.yaml", seed=seed)
+    for note in made.notes:
+        print(f"note: {note}")
+    sizes = ", ".join(f"{count} {part}" for part, count in made.photos.items())
+    print(f"{made.file}: {len(made.class_names)} classes ({', '.join(made.class_names)}), {sizes} photos")
+    print(f'go on with: make train DATA="{made.file}"')
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to draw; must be empty or missing.")],
+    photos: Annotated[int, typer.Option(min=2, help="How many photos.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other photos.")] = 1,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Pixels of a photo, such as 4032x3024.")] = "640x480",
+) -> None:
+    """Draw a labelled data set of book covers on desks."""
+    from pipeline.sample import draw_sample
+
+    file = draw_sample(folder, photos=photos, seed=seed, size=_parse_size(size))
+    print(f'{photos} photos drawn; go on with: make train DATA="{file}"')
+
+
+@app.command()
+def train(data: Data = _DATA) -> None:
+    """Train the detector and the classifier on a data set."""
+    from pipeline.console import make_console
+    from pipeline.training import train as run
+
+    console = make_console()
+    made = run(data, console)
+    print(f"\non val:\n{made.scores}\n")
+    print(f"weights in {made.weights}, figures and pictures in {made.run}")
+
+
+@app.command()
+def evaluate(
+    data: Data = _DATA,
+    on: Annotated[
+        str, typer.Option(help="'val', 'test', or a folder of labelled photos; by default test if there is one.")
+    ] = "",
+    weights: Weights = None,
+    as_json: Json = False,
+) -> None:
+    """Score the trained pair: each stage alone, and both together."""
+    from pipeline.console import make_console
+    from pipeline.evaluate import evaluate_pair
+
+    scores = evaluate_pair(data, on=on, weights=weights, console=make_console(errors=as_json))
+    print(json.dumps(scores.as_dict(), indent=2) if as_json else scores)
+
+
+@app.command()
+def predict(
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos.")],
+    data: Data = _DATA,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the report; by default reports/<name of PHOTOS>.")
+    ] = None,
+    weights: Weights = None,
+) -> None:
+    """Find and sort the subjects in every photo of a folder, and write workbook and CSVs."""
+    from pipeline.predict import default_folder, list_photos, predict_folder
+    from pipeline.weights import default_weights, read_cards
+
+    list_photos(photos)  # said before the seconds that torch takes to load
+    folder = weights or default_weights(data)
+    read_cards(folder)
+    from pipeline.console import make_console
+    from pipeline.sorter import load
+
+    sorter = load(folder)
+    made = predict_folder(photos, sorter, weights=folder, folder=out or default_folder(photos), console=make_console())
+    counts = ", ".join(f"{count} {status}" for status, count in made.counts.items())
+    print(f"{made.subjects} subjects in {made.counts.total()} files ({counts})")
+    print(f"report in {made.files.workbook}, tables in {made.files.detections} and {made.files.photos.name}")
+    unreadable = made.counts["unreadable"]
+    if unreadable:
+        print(f"{unreadable} of the photos could not be read: the Photos sheet says why", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run a command; an error is one line on standard error, and the exit code says of which kind."""
+    _speak_utf8()
+    try:
+        app()
+    except SystemExit as leaving:
+        if leaving.code == _CTRL_C:
+            print("cropsort: stopped; what was finished stays", file=sys.stderr)
+        raise
+    except (CropsortError, ExceptionGroup, OSError) as error:
+        told = list(_told(error))
+        if _debug or not told:
+            raise
+        for one in told:
+            print(f"cropsort: {one}", file=sys.stderr)
+        sys.exit(max(one.exit_code for one in told))
+
+
+def _told(error: Exception) -> Iterator[CropsortError]:
+    """What was raised on purpose, and a full disk wherever it was met; nothing for a bug."""
+    if isinstance(error, ExceptionGroup):
+        for one in error.exceptions:
+            yield from _told(one)
+    elif isinstance(error, CropsortError):
+        yield error
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        yield output_error(error, Path(error.filename or Path.cwd()))
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise CropsortError(f"'{text}'", where="--size", expected="width x height in pixels, such as 4032x3024")
+    return int(width), int(height)
+
+
+def _speak_utf8() -> None:
+    """A Windows console in Korean takes cp949, which lacks many letters of file names."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")

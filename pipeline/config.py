@@ -1,0 +1,266 @@
+"""data.yaml: the one file a user edits, for both stages, which plain Ultralytics reads as well."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline.errors import ConfigError
+
+_DOWNLOAD = "runs a program or fetches files when Ultralytics sees it"
+_MEMORY = re.compile(r"\d+(\.\d+)?\s*(GB|MB|%)")
+
+
+class Section(BaseModel):
+    """Settings of one part of data.yaml: frozen, typed, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+class DetectorSettings(Section):
+    """How stage one is trained and used.
+
+    Attributes:
+        model: an Ultralytics detection model by name, such as ``yolov5n`` or ``yolo11s``; by default that of the
+            weights it starts from, else ``yolov5n``.
+        start: weights to start from: ``auto`` (what ``weights/start/`` ships for the model, else none), ``scratch``,
+            a name such as ``yolov5nu.pt`` (fetched once), or a ``.pt`` file, YOLOv5's own format included.
+        imgsz: longer side of the image that the network sees, pixels, a multiple of 32.
+        batch: photos a training step.
+        epochs: most passes over the training photos.
+        patience: passes without a better score on val after which training stops.
+        iou: overlap above which two detections are the same subject, 0 to 1.
+        single_cls: find "the subject" whatever its class, and leave the class to stage two.
+    """
+
+    model: str | None = Field(default=None, min_length=1)
+    start: str = Field(default="auto", min_length=1)
+    imgsz: int = Field(default=640, ge=32, le=4096, multiple_of=32)
+    batch: int = Field(default=16, ge=1)
+    epochs: int = Field(default=60, ge=1)
+    patience: int = Field(default=15, ge=1)
+    iou: float = Field(default=0.6, gt=0, le=1)
+    single_cls: bool = True
+
+
+class ClassifierSettings(Section):
+    """How stage two is trained and used.
+
+    Attributes:
+        model: an Ultralytics classification model by name, such as ``yolo11n-cls``; by default that of the weights it
+            starts from, else ``yolo11n-cls``.
+        start: weights to start from; see ``DetectorSettings.start``.
+        imgsz: side of the square crop that the network sees, pixels, a multiple of 32.
+        batch: crops a training step.
+        epochs: most passes over the training crops.
+        patience: passes without a better score on val after which training stops.
+        margin: what is added around a box before it is cropped, as a part of its longer side, 0 to 1.
+        degrees: training crops are turned by up to this angle either way, 0 to 180.
+        fliplr: part of the training crops that are mirrored, 0 to 1; 0 where the mirror image is another class, as with
+            writing.
+    """
+
+    model: str | None = Field(default=None, min_length=1)
+    start: str = Field(default="auto", min_length=1)
+    imgsz: int = Field(default=160, ge=32, le=1024, multiple_of=32)
+    batch: int = Field(default=32, ge=2)
+    epochs: int = Field(default=30, ge=1)
+    patience: int = Field(default=10, ge=1)
+    margin: float = Field(default=0.05, ge=0, le=1)
+    degrees: float = Field(default=15.0, ge=0, le=180)
+    fliplr: float = Field(default=0.5, ge=0, le=1)
+
+
+def _as_names(value: object) -> object:
+    """Ultralytics takes a list, or a mapping from 0, 1, 2 ... to names; inside there are only tuples."""
+    if isinstance(value, dict):
+        if sorted(value, key=str) != sorted(range(len(value)), key=str):
+            raise ValueError(f"the numbers of the classes must be 0 to {len(value) - 1}, each once")
+        value = [value[index] for index in range(len(value))]
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list of class names is wanted, at least one")
+    names = [str(name).strip() if isinstance(name, str | int | float) else name for name in value]
+    repeated = [str(name) for name, count in Counter(map(str, names)).items() if count > 1]
+    if repeated:
+        raise ValueError(f"repeated: {', '.join(repeated)}; give every class a name of its own")
+    if not all(isinstance(name, str) and name for name in names):
+        raise ValueError("every class name must be a text that is not empty")
+    return tuple(names)
+
+
+def _as_places(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) else value
+
+
+Places = Annotated[tuple[str, ...], BeforeValidator(_as_places), Field(min_length=1)]
+
+
+class Config(Section):
+    """What data.yaml says.
+
+    Attributes:
+        names: class names; a class's number in a label is its place here.
+        train: folders of photos, or text files that list photos; relative to ``path``.
+        val: the same, for choosing epochs and thresholds; None keeps a seeded part of ``train`` back.
+        test: the same, only ever scored.
+        path: folder that the others are relative to; itself relative to data.yaml's folder.
+        name: what ``weights/`` and ``runs/`` call this data set; by default data.yaml's folder.
+        nc: number of classes, as Ultralytics and Roboflow write it; must agree with ``names``.
+        channels: colour channels; only 3.
+        roboflow: where Roboflow keeps its own notes; not read.
+        seed: seed of the split, the start and the training.
+        device: ``auto``, ``cpu``, ``mps``, or the number of a CUDA GPU.
+        memory: limit for training, such as ``4GB`` or ``80%``.
+        detector: stage one.
+        classifier: stage two.
+    """
+
+    names: Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+    train: Places
+    val: Places | None = None
+    test: Places | None = None
+    path: str | None = None
+    name: str | None = Field(default=None, pattern=r"^[^/\\:*?\"<>|.][^/\\:*?\"<>|]*$")
+    nc: int | None = None
+    channels: int = 3
+    roboflow: dict[str, Any] | None = None
+    seed: int = Field(default=0, ge=0)
+    device: Annotated[str, BeforeValidator(_as_text)] = Field(default="auto", pattern=r"^(auto|cpu|mps|\d+)$")
+    memory: str | None = None
+    detector: DetectorSettings = DetectorSettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+
+    @field_validator("channels")
+    @classmethod
+    def _check_channels(cls, value: int) -> int:
+        if value != 3:
+            raise ValueError("only colour photos with 3 channels can be worked with")
+        return value
+
+    @field_validator("memory")
+    @classmethod
+    def _check_memory(cls, value: str | None) -> str | None:
+        if value is not None and not _MEMORY.fullmatch(value):
+            raise ValueError("a limit such as 4GB, 900MB or 80% is wanted")
+        return value
+
+    @model_validator(mode="after")
+    def _check_count(self) -> Config:
+        if self.nc is not None and self.nc != len(self.names):
+            raise ValueError(f"nc says {self.nc} classes, names has {len(self.names)}; correct one of them")
+        return self
+
+
+def read_config(path: Path) -> Config:
+    """Read and check data.yaml.
+
+    Raises:
+        ConfigError: there is no such file, or it is not YAML.
+        ExceptionGroup: of ``ConfigError``, one for everything wrong in it.
+    """
+    root = _compose(path, _read_text(path))
+    lines = dict(_key_lines(root))
+    errors = [*_repeated_keys(path, root), *_forbidden_keys(path, lines)]
+    if not errors:
+        try:
+            return Config.model_validate(yaml.SafeLoader("").construct_document(root))
+        except ValidationError as error:
+            errors = [_one_line(path, lines, detail) for detail in error.errors()]
+    raise ExceptionGroup(f"{path} cannot be understood", errors)
+
+
+def _read_text(path: Path) -> str:
+    if path.is_dir():
+        raise ConfigError("this is a folder", where=path, expected="a data.yaml", remedy=f"name {path / 'data.yaml'}")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "no such file", where=path, remedy="cropsort init FOLDER writes one for a folder of photos"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("not UTF-8 text", where=path, remedy="save it as UTF-8 in your editor") from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read ({error.strerror})", where=path) from error
+
+
+def _compose(path: Path, text: str) -> yaml.MappingNode:
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        found = getattr(error, "problem", None) or str(error)
+        line = None if mark is None else mark.line + 1
+        raise ConfigError(
+            f"not YAML ({found})", where=path, line=line, remedy="mind the indentation; no tabs"
+        ) from error
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError("no settings in it", where=path, expected="lines such as 'train: images/train'")
+    return root
+
+
+def _key_lines(node: yaml.Node, above: tuple[Hashable, ...] = ()) -> Iterator[tuple[tuple[Hashable, ...], int]]:
+    """Every key with the keys above it, and its line."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*above, key.value), key.start_mark.line + 1
+            yield from _key_lines(value, (*above, key.value))
+
+
+def _repeated_keys(path: Path, node: yaml.Node) -> Iterator[ConfigError]:
+    """YAML keeps the last of two equal keys without a word."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: dict[str, int] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if key.value in seen:
+            found = f"'{key.value}' stands here and in line {seen[key.value]}"
+            yield ConfigError(found, where=path, line=line, remedy="keep one of them")
+        seen[key.value] = line
+        yield from _repeated_keys(path, value)
+
+
+def _forbidden_keys(path: Path, lines: dict[tuple[Hashable, ...], int]) -> Iterator[ConfigError]:
+    if ("download",) in lines:
+        found = f"the key 'download' {_DOWNLOAD}"
+        yield ConfigError(found, where=path, line=lines["download",], remedy="remove it and fetch the photos yourself")
+
+
+def _one_line(path: Path, lines: dict[tuple[Hashable, ...], int], detail: Any) -> ConfigError:
+    """Turn one of pydantic's errors into ours."""
+    keys = tuple(str(part) for part in detail["loc"])
+    line = next((lines[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in lines), None)
+    name = ".".join(part for part in keys if not part.isdigit())
+    if detail["type"] == "extra_forbidden":
+        return ConfigError(f"unknown key '{name}'", where=path, line=line, remedy=_suggest(keys))
+    if detail["type"] == "missing":
+        return ConfigError(f"the key '{name}' is missing", where=path, remedy=f"add a line '{name}: ...'")
+    expected = detail["msg"].removeprefix("Value error, ")
+    expected = expected[:1].lower() + expected[1:]
+    if not name:
+        return ConfigError(expected, where=path, line=lines.get(("nc",)))
+    return ConfigError(f"{name}: {_shorten(detail['input'])}", where=path, line=line, remedy=expected)
+
+
+def _suggest(keys: tuple[str, ...]) -> str:
+    sections: dict[str, type[Section]] = {"detector": DetectorSettings, "classifier": ClassifierSettings}
+    known = list(sections.get(keys[0], Config).model_fields if len(keys) > 1 else Config.model_fields)
+    near = difflib.get_close_matches(keys[-1], known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"remove it; known are {', '.join(known)}"
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

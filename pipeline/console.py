@@ -1,0 +1,80 @@
+"""What is said while work goes on: lines on standard output, a bar on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline.yolo import Epoch
+
+
+def make_console(*, errors: bool = False) -> Console:
+    """Standard output, or standard error, without markup: names of files may hold brackets."""
+    return Console(stderr=errors, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def counting(console: Console, what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar with a count and the time left; the function given moves it on by one."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+@dataclass
+class TrainingLog:
+    """A bar for a training, and a line for each of its epochs.
+
+    Args:
+        console: where to.
+        stage: ``detector`` or ``classifier``.
+    """
+
+    console: Console
+    stage: str
+    epochs: list[Epoch] = field(default_factory=list)
+
+    def __enter__(self) -> TrainingLog:
+        columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+        self._bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self._task: TaskID = self._bar.add_task(f"training the {self.stage}", total=1.0)
+        self._begin = time.monotonic()
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_step(self, done: float) -> None:
+        """Move the bar to ``done``, 0 to 1."""
+        self._bar.update(self._task, completed=done)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Keep the epoch and say it in a line."""
+        self.epochs.append(epoch)
+        passed = time.monotonic() - self._begin
+        left = passed / epoch.number * (epoch.epochs - epoch.number)
+        scores = "  ".join(f"{name} {value:.3f}" for name, value in epoch.scores.items())
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in epoch.losses.items())
+        line = f"{self.stage:>10}  epoch {epoch.number:>3}/{epoch.epochs}  {scores}  loss: {losses}"
+        self._bar.console.print(f"{line}  {_clock(passed)}, at most {_clock(left)} left")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

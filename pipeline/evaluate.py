@@ -1,0 +1,239 @@
+"""How good a trained pair is on labelled photos: each stage alone, and the chain of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from pipeline.boxes import iou, match_boxes
+from pipeline.config import read_config
+from pipeline.console import counting
+from pipeline.dataset import list_photos, load_dataset, read_annotations
+from pipeline.errors import DataError
+from pipeline.images import read_photo
+from pipeline.labels import Annotation, Subject
+from pipeline.results import Detection, Prediction
+from pipeline.sorter import Sorter
+from pipeline.weights import default_weights
+from pipeline.yolo import average_precision
+
+SAME = 0.5
+"""IoU from which a detection is the subject."""
+
+THRESHOLDS = tuple(round(step / 20, 2) for step in range(2, 19))
+"""Confidences among which the detector's threshold is chosen."""
+
+_FAINTEST = 0.001
+_COCO_IOUS = tuple(round(0.5 + step / 20, 2) for step in range(10))
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPhoto:
+    """What a pair made of a labelled photo.
+
+    Args:
+        truth: the labelled subjects.
+        detections: everything the detector saw, however faint, the surest first.
+        predictions: of the detections from the lowest threshold on, with their classes, the surest first.
+        on_truth: the class that the classifier gives to the crop of each labelled box.
+    """
+
+    truth: tuple[Subject, ...]
+    detections: tuple[Detection, ...]
+    predictions: tuple[Prediction, ...]
+    on_truth: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Figures of a pair on labelled photos; all but the counts are 0 to 1.
+
+    Args:
+        photos: how many photos.
+        subjects: how many labelled boxes.
+        map50: the detector's average precision at IoU 0.5, all classes as one.
+        map50_95: the same, averaged over IoU 0.5 to 0.95.
+        top1_true: part of the labelled boxes whose crop the classifier gives the right class.
+        top1_detected: part of the found subjects that get the right class.
+        found: part of the labelled boxes that the detector finds at the threshold.
+        precision: part of the detections at the threshold that are a subject with the right class.
+        recall: part of the labelled boxes found and given the right class.
+        f1: harmonic mean of the two.
+        f1_low, f1_high: its 95 % interval, by bootstrap over the photos (Efron and Tibshirani 1993).
+        confidence: the threshold.
+    """
+
+    photos: int
+    subjects: int
+    map50: float
+    map50_95: float
+    top1_true: float
+    top1_detected: float
+    found: float
+    precision: float
+    recall: float
+    f1: float
+    f1_low: float
+    f1_high: float
+    confidence: float
+
+    def as_dict(self) -> dict[str, float]:
+        """The figures by name, rounded to what they can be told to."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+    def __str__(self) -> str:
+        rows = [
+            f"{self.photos} photos, {self.subjects} labelled boxes",
+            f"detector     mAP50 {self.map50:.3f}   mAP50-95 {self.map50_95:.3f}   found {self.found:.3f}",
+            f"classifier   top-1 {self.top1_true:.3f} on true crops, {self.top1_detected:.3f} on detected crops",
+            f"both         F1 {self.f1:.3f} (95 % interval {self.f1_low:.3f} to {self.f1_high:.3f})"
+            f"   precision {self.precision:.3f}   recall {self.recall:.3f}   at confidence {self.confidence:.2f}",
+        ]
+        return "\n".join(rows)
+
+
+def evaluate_pair(data_file: Path, *, on: str = "", weights: Path | None = None, console: Console) -> Scores:
+    """Score a trained pair at its own threshold.
+
+    Args:
+        data_file: the data.yaml.
+        on: ``val``, ``test``, or a folder of labelled photos; empty for test if there is one, else val.
+        weights: folder of the pair; by default that of the data set.
+        console: told of the progress.
+
+    Raises:
+        CropsortError: something of it is missing or cannot be worked with.
+    """
+    sorter = Sorter(weights or default_weights(data_file))
+    annotations, notes = _choose_photos(data_file, on, sorter.class_names)
+    for note in notes:
+        console.print(f"note: {note}")
+    with counting(console, "scoring", len(annotations)) as advance:
+        judged = judge(sorter, annotations, on_photo=advance)
+    return score(judged, confidence=sorter.confidence)
+
+
+def judge(sorter: Sorter, annotations: Iterable[Annotation], *, on_photo: Callable[[], None]) -> list[JudgedPhoto]:
+    """Run a pair on labelled photos.
+
+    Args:
+        sorter: the pair.
+        annotations: the photos.
+        on_photo: called after each.
+
+    Raises:
+        PhotoError: a photo cannot be read.
+    """
+    judged = []
+    for annotation in annotations:
+        judged.append(_judge_photo(sorter, annotation))
+        on_photo()
+    return judged
+
+
+def score(judged: Sequence[JudgedPhoto], *, confidence: float) -> Scores:
+    """The figures at a threshold of the detector, 0 to 1."""
+    counts = np.array([_count(photo, confidence) for photo in judged], float).reshape(-1, 4)
+    right, made, true, found = counts.sum(0)
+    precisions = _average_precisions(judged)
+    on_truth = [
+        name == subject.class_name
+        for photo in judged
+        for name, subject in zip(photo.on_truth, photo.truth, strict=True)
+    ]
+    low, high = _bootstrap_f1(counts)
+    return Scores(
+        photos=len(judged),
+        subjects=int(true),
+        map50=float(precisions[0]),
+        map50_95=float(precisions.mean()),
+        top1_true=_ratio(sum(on_truth), len(on_truth)),
+        top1_detected=_ratio(right, found),
+        found=_ratio(found, true),
+        precision=_ratio(right, made),
+        recall=_ratio(right, true),
+        f1=_ratio(2 * right, made + true),
+        f1_low=low,
+        f1_high=high,
+        confidence=confidence,
+    )
+
+
+def choose_confidence(judged: Sequence[JudgedPhoto]) -> float:
+    """The threshold with the best F1 of the chain; the middle of them where several are equally good."""
+    totals = [np.sum([_count(photo, threshold) for photo in judged], axis=0) for threshold in THRESHOLDS]
+    scores = [_ratio(2 * right, made + true) for right, made, true, _ in totals]
+    best = [threshold for threshold, value in zip(THRESHOLDS, scores, strict=True) if value == max(scores)]
+    return best[len(best) // 2]
+
+
+def _choose_photos(data_file: Path, on: str, class_names: tuple[str, ...]) -> tuple[tuple[Annotation, ...], list[str]]:
+    notes: list[str] = []
+    if on not in ("", "val", "test"):
+        return read_annotations(list_photos(Path(on)), class_names, part=on, notes=notes), notes
+    dataset = load_dataset(data_file, read_config(data_file))
+    if on == "test" and not dataset.test:
+        raise DataError("names no test photos", where=data_file, remedy="add a line 'test: folder'")
+    use_test = on != "val" and bool(dataset.test)
+    return (
+        (dataset.test, notes)
+        if use_test
+        else (dataset.val, [*notes, "scored on val, which epoch and threshold were chosen on"])
+    )
+
+
+def _judge_photo(sorter: Sorter, annotation: Annotation) -> JudgedPhoto:
+    pixels = read_photo(annotation.photo).pixels
+    detections = sorter.detect(pixels, conf=_FAINTEST)
+    visible = [detection for detection in detections if detection.confidence >= THRESHOLDS[0]]
+    true_crops = sorter.classify(pixels, [Detection(subject.box, 1.0) for subject in annotation.subjects])
+    names = tuple(prediction.class_name for prediction in true_crops)
+    return JudgedPhoto(annotation.subjects, tuple(detections), tuple(sorter.classify(pixels, visible)), names)
+
+
+def _count(photo: JudgedPhoto, confidence: float) -> tuple[int, int, int, int]:
+    """Detections with the right box and class, all detections, labelled boxes, and labelled boxes found."""
+    made = [one for one in photo.predictions if one.detection.confidence >= confidence]
+    pairs = match_boxes([one.detection.box for one in made], [subject.box for subject in photo.truth], min_iou=SAME)
+    right = sum(made[index].class_name == photo.truth[true].class_name for index, true in pairs.items())
+    return right, len(made), len(photo.truth), len(pairs)
+
+
+def _average_precisions(judged: Sequence[JudgedPhoto]) -> NDArray[np.float64]:
+    subjects = sum(len(photo.truth) for photo in judged)
+    if not subjects:
+        return np.zeros(len(_COCO_IOUS))
+    correct = [row for photo in judged for row in _correct_rows(photo)]
+    confidence = [detection.confidence for photo in judged for detection in photo.detections]
+    table = np.array(correct, bool).reshape(-1, len(_COCO_IOUS))
+    return average_precision(table, np.array(confidence, float), subjects=subjects)
+
+
+def _correct_rows(photo: JudgedPhoto) -> NDArray[np.bool_]:
+    """Whether each detection is a subject, at each IoU of COCO's: shape (detections, 10)."""
+    rows = np.zeros((len(photo.detections), len(_COCO_IOUS)), bool)
+    boxes, truth = [one.box for one in photo.detections], [subject.box for subject in photo.truth]
+    close = [index for index, box in enumerate(boxes) if any(iou(box, other) >= SAME for other in truth)]
+    for column, min_iou in enumerate(_COCO_IOUS):
+        for index in match_boxes([boxes[i] for i in close], truth, min_iou=min_iou):
+            rows[close[index], column] = True
+    return rows
+
+
+def _bootstrap_f1(counts: NDArray[np.float64]) -> tuple[float, float]:
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(counts), (_RESAMPLES, len(counts)))
+    right, made, true, _ = counts[drawn].sum(1).T
+    values = 2 * right / np.maximum(made + true, 1)
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0

@@ -1,0 +1,170 @@
+"""Pictures of a training: curves, confusion, and examples from val."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.boxes import match_boxes
+from pipeline.evaluate import SAME, JudgedPhoto
+from pipeline.files import replacing
+from pipeline.images import read_photo, shrink
+from pipeline.labels import Annotation
+from pipeline.yolo import Epoch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PREFERRED = ("Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic", "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR")
+_RIGHT, _WRONG, _MISSED = "#1a9850", "#d73027", "#fdae61"
+_EXAMPLES = 12
+
+
+def draw_curves(path: Path, detector: Sequence[Epoch], classifier: Sequence[Epoch]) -> None:
+    """Losses and scores of both stages by epoch."""
+    with _figure(path, (10, 6), rows=2, columns=2) as (_, axes):
+        for row, (stage, epochs) in enumerate((("detector", detector), ("classifier", classifier))):
+            _draw_lines(axes[row][0], f"{stage}: loss", epochs, [epoch.losses for epoch in epochs])
+            _draw_lines(axes[row][1], f"{stage}: score on val", epochs, [epoch.scores for epoch in epochs])
+            axes[row][1].set_ylim(0, 1.02)
+
+
+def draw_confusion(path: Path, judged: Sequence[JudgedPhoto], class_names: tuple[str, ...]) -> None:
+    """Which class the classifier gives to the crops of the labelled boxes, counted."""
+    counts = np.zeros((len(class_names), len(class_names)), int)
+    for photo in judged:
+        for subject, name in zip(photo.truth, photo.on_truth, strict=True):
+            counts[class_names.index(subject.class_name), class_names.index(name)] += 1
+    side = 2.5 + 0.6 * len(class_names)
+    with _figure(path, (side, side), names=class_names) as (_, axes):
+        _draw_counts(axes[0][0], counts, _readable(class_names))
+
+
+def draw_examples(
+    path: Path,
+    annotations: Sequence[Annotation],
+    judged: Sequence[JudgedPhoto],
+    class_names: tuple[str, ...],
+    confidence: float,
+) -> None:
+    """A page of photos with what was found: green is right, red is wrong, orange was missed."""
+    shown = list(zip(annotations, judged, strict=True))[:_EXAMPLES]
+    columns = min(4, len(shown))
+    rows = -(-len(shown) // columns)
+    with _figure(path, (3.2 * columns, 3.2 * rows), rows=rows, columns=columns, names=class_names) as (_, axes):
+        for place in axes.flat:
+            place.axis("off")
+        readable = dict(zip(class_names, _readable(class_names), strict=True))
+        for place, (annotation, photo) in zip(axes.flat, shown, strict=False):
+            _draw_photo(place, annotation, photo, readable, confidence)
+
+
+@contextmanager
+def _figure(
+    path: Path, size: tuple[float, float], *, rows: int = 1, columns: int = 1, names: tuple[str, ...] = ()
+) -> Iterator[tuple[Figure, Any]]:
+    """A figure with a grid of axes, saved to ``path`` when the block ends; Agg whatever the user's own settings."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    font = find_font("".join(names))
+    with rc_context({"font.family": [font, "DejaVu Sans"] if font else ["DejaVu Sans"], "font.size": 9}):
+        figure = Figure(size, dpi=110, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure, figure.subplots(rows, columns, squeeze=False)
+        with replacing(path) as temporary:
+            figure.savefig(temporary)
+
+
+@cache
+def find_font(text: str) -> str | None:
+    """A font on this machine that has every letter of ``text``; None where there is none, or plain letters will do."""
+    if text.isascii():
+        return None
+    from matplotlib.font_manager import fontManager
+
+    fonts = sorted(fontManager.ttflist, key=lambda font: (font.name not in _PREFERRED, font.name))
+    return next((font.name for font in fonts if _covers(font.fname, text)), None)
+
+
+@cache
+def _covers(font_file: str, text: str) -> bool:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        known = FT2Font(font_file).get_charmap()
+    except (OSError, RuntimeError):  # a font that FreeType cannot open
+        return False
+    return all(ord(letter) in known for letter in text)
+
+
+def _readable(class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names, or numbers where no font on this machine has their letters: they would print as boxes."""
+    text = "".join(class_names)
+    if text.isascii() or find_font(text):
+        return class_names
+    return tuple(f"class {index}" for index in range(len(class_names)))
+
+
+def _draw_lines(axes: Axes, title: str, epochs: Sequence[Epoch], values: Sequence[Any]) -> None:
+    numbers = [epoch.number for epoch in epochs]
+    for name in values[0] if values else ():
+        axes.plot(numbers, [value[name] for value in values], marker=".", label=name)
+    axes.set_title(title)
+    axes.set_xlabel("epoch")
+    axes.grid(alpha=0.3)
+    if values:
+        axes.legend()
+
+
+def _draw_counts(axes: Axes, counts: Any, class_names: tuple[str, ...]) -> None:
+    axes.imshow(counts / np.maximum(counts.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(class_names)), class_names, rotation=45, ha="right")
+    axes.set_yticks(range(len(class_names)), class_names)
+    axes.set_xlabel("classifier says")
+    axes.set_ylabel("label says")
+    for row, column in np.ndindex(*counts.shape):
+        share = counts[row, column] / max(counts[row].sum(), 1)
+        axes.text(
+            column, row, str(counts[row, column]), ha="center", va="center", color="white" if share > 0.5 else "black"
+        )
+
+
+def _draw_photo(
+    axes: Axes, annotation: Annotation, photo: JudgedPhoto, names: dict[str, str], confidence: float
+) -> None:
+    pixels = shrink(read_photo(annotation.photo).pixels, 640)
+    factor = max(pixels.shape[:2]) / max(annotation.size)
+    axes.imshow(pixels)
+    made = [one for one in photo.predictions if one.detection.confidence >= confidence]
+    pairs = match_boxes([one.detection.box for one in made], [subject.box for subject in photo.truth], min_iou=SAME)
+    for index, one in enumerate(made):
+        right = index in pairs and photo.truth[pairs[index]].class_name == one.class_name
+        text = f"{names[one.class_name]} {one.confidence:.2f}"
+        _draw_box(axes, one.detection.box.scaled(factor).edges, _RIGHT if right else _WRONG, text)
+    for index, subject in enumerate(photo.truth):
+        if index not in pairs.values():
+            _draw_box(axes, subject.box.scaled(factor).edges, _MISSED, f"missed: {names[subject.class_name]}")
+
+
+def _draw_box(axes: Axes, edges: tuple[float, float, float, float], colour: str, text: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    left, top, right, bottom = edges
+    axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2))
+    axes.text(
+        left + 4,
+        top + 4,
+        text,
+        color="white",
+        va="top",
+        fontsize=8,
+        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},
+    )

@@ -1,0 +1,175 @@
+"""Sort every photo in a folder, and report it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+
+from pipeline import __version__
+from pipeline.console import counting
+from pipeline.crops import cut_subject
+from pipeline.errors import CropsortError, DataError, OutputError, PhotoError
+from pipeline.files import output_error, replacing, write_text
+from pipeline.images import Listing, encode_jpeg, is_photo, list_files, read_photo, shrink
+from pipeline.report import ReportFiles, RunInfo, write_report
+from pipeline.results import PhotoResult, Status, read_results, to_json
+
+if TYPE_CHECKING:
+    from pipeline.sorter import Sorter
+
+RESULTS = "results.jsonl"
+
+_THUMBNAIL = 96
+_RUN = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictRun:
+    """What a run made.
+
+    Args:
+        files: the workbook and the CSVs.
+        counts: files by status.
+        subjects: boxes found.
+    """
+
+    files: ReportFiles
+    counts: Counter[Status]
+    subjects: int
+
+
+def default_folder(photos: Path) -> Path:
+    """Where the report of a folder of photos goes: ``reports/<its name>``."""
+    return Path("reports") / (photos.resolve().name or "photos")
+
+
+def predict_folder(photos: Path, sorter: Sorter, *, weights: Path, folder: Path, console: Console) -> PredictRun:
+    """Sort every photo in a folder and below, and write results, workbook and CSVs.
+
+    Args:
+        photos: the folder of photos; nothing in it is written to.
+        sorter: the trained pair.
+        weights: where it came from, for the record.
+        folder: where the report goes.
+        console: told of the progress.
+
+    Raises:
+        DataError: the folder is missing, unreadable or without photos.
+        CropsortError: ``folder`` holds the report of other photos.
+        OutputError: the results cannot be written.
+    """
+    listing = list_photos(photos)
+    _claim(folder, photos)
+    with replacing(folder / RESULTS) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
+        _sort_files(listing, photos, sorter, _empty_folder(folder / "thumbnails"), out, console)
+    run = RunInfo(
+        photos=photos.resolve(),
+        weights=weights,
+        class_names=sorter.class_names,
+        confidence=sorter.confidence,
+        finished=datetime.now().astimezone().replace(tzinfo=None),
+        hidden_files=listing.hidden,
+        cropsort_version=__version__,
+    )
+    results = list(read_results(folder / RESULTS))
+    numbers = {result.photo: number for number, result in enumerate(results)}
+    _keep_edited(folder)
+    console.print("writing the workbook ...")
+    files = write_report(
+        results,
+        run,
+        folder,
+        thumbnail=lambda result, index: _read_if_there(
+            folder / "thumbnails" / f"{numbers[result.photo]:06d}-{index}.jpg"
+        ),
+    )
+    subjects = sum(len(result.predictions) for result in results)
+    return PredictRun(files, Counter(result.status for result in results), subjects)
+
+
+def list_photos(photos: Path) -> Listing:
+    """The files in a folder of photos.
+
+    Raises:
+        DataError: the folder is missing, unreadable or without photos.
+    """
+    listing = list_files(photos)
+    if not any(is_photo(path) for path in listing.files):
+        found = f"no photos in it, {len(listing.files)} other files" if listing.files else "the folder is empty"
+        raise DataError(found, where=photos, expected="JPEG, PNG, HEIC or the like")
+    return listing
+
+
+def _sort_files(
+    listing: Listing, photos: Path, sorter: Sorter, thumbnails: Path, out: TextIO, console: Console
+) -> None:
+    with counting(console, "sorting photos", len(listing.files)) as advance:
+        for number, path in enumerate(listing.files):
+            result = _sort_file(path, path.relative_to(photos).as_posix(), sorter, thumbnails / f"{number:06d}")
+            out.write(to_json(result) + "\n")
+            advance()
+
+
+def _sort_file(path: Path, name: str, sorter: Sorter, thumbnail: Path) -> PhotoResult:
+    begin = time.perf_counter()
+    if not is_photo(path):
+        return PhotoResult(name, "unsupported", error="not a photo by its name")
+    try:
+        photo = read_photo(path)
+    except PhotoError as error:
+        return PhotoResult(name, "unreadable", seconds=time.perf_counter() - begin, error=error.found)
+    predictions = sorter.sort(photo.pixels)
+    for index, prediction in enumerate(predictions):
+        crop = shrink(cut_subject(photo.pixels, prediction.detection.box), _THUMBNAIL)
+        with replacing(thumbnail.with_name(f"{thumbnail.name}-{index}.jpg")) as temporary:
+            temporary.write_bytes(encode_jpeg(crop, quality=85))
+    status: Status = "ok" if predictions else "empty"
+    seconds = time.perf_counter() - begin
+    return PhotoResult(name, status, size=photo.size, captured=photo.captured, seconds=seconds, predictions=predictions)
+
+
+def _claim(folder: Path, photos: Path) -> None:
+    """Refuse a folder that holds the report of other photos; else note whose it is."""
+    note = folder / _RUN
+    source = str(photos.resolve())
+    try:
+        owner = json.loads(note.read_text(encoding="utf-8"))["photos"] if note.exists() else source
+    except (OSError, ValueError, KeyError, TypeError):
+        owner = source  # a damaged note keeps nobody from his report
+    if owner != source:
+        remedy = "choose another one: OUT=folder, or --out folder"
+        raise CropsortError(f"holds the report of {owner}", where=folder, remedy=remedy)
+    write_text(note, json.dumps({"photos": source}, ensure_ascii=False) + "\n")
+
+
+def _empty_folder(folder: Path) -> Path:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(error, folder) from error
+    return folder
+
+
+def _keep_edited(folder: Path) -> None:
+    """A workbook from before may hold somebody's notes: it stays, under the time it was last saved at."""
+    workbook = folder / "report.xlsx"
+    if not workbook.exists():
+        return
+    saved = datetime.fromtimestamp(workbook.stat().st_mtime).astimezone()
+    try:
+        workbook.rename(workbook.with_name(f"report-{saved:%Y%m%d-%H%M%S}.xlsx"))
+    except OSError as error:
+        raise OutputError("may not be moved", where=workbook, remedy="close the program that has it open") from error
+
+
+def _read_if_there(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None

@@ -1,0 +1,103 @@
+"""The trained pair at work on one photo: detect, crop, classify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.classifier import Classifier
+from pipeline.crops import cut_crop
+from pipeline.device import pick_device
+from pipeline.images import Pixels, read_photo, shrink
+from pipeline.results import Detection, Prediction
+from pipeline.weights import read_cards, weights_file
+from pipeline.yolo import Detector
+
+Source = str | Path | bytes | NDArray[np.uint8]
+"""A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""
+
+
+class Sorter:
+    """Finds the subjects in a photo and sorts them into classes.
+
+    Args:
+        folder: a folder of weights, ``weights/<data set>``.
+        device: ``auto``, ``cpu``, ``mps``, or the number of a CUDA GPU.
+
+    Raises:
+        WeightsError: there is no trained pair, or it cannot be used.
+        ConfigError: this machine has no such device.
+
+    Example:
+        >>> sorter = load("weights/sample")  # doctest: +SKIP
+        >>> [prediction.class_name for prediction in sorter("desk.jpg")]  # doctest: +SKIP
+        ['novel', 'comic']
+    """
+
+    def __init__(self, folder: Path, *, device: str = "auto") -> None:
+        self.cards = read_cards(folder)
+        self.class_names = self.cards.classifier.class_names
+        picked = pick_device(device)
+        self._detector = Detector(weights_file(folder, "detector"), device=picked)
+        self._classifier = Classifier(weights_file(folder, "classifier"), self.class_names, device=picked)
+
+    @property
+    def confidence(self) -> float:
+        """The detector's threshold, chosen on val, 0 to 1."""
+        assert self.cards.detector.confidence is not None  # read_cards has checked it
+        return self.cards.detector.confidence
+
+    @overload
+    def __call__(self, source: Source) -> tuple[Prediction, ...]: ...
+    @overload
+    def __call__(self, source: list[Source]) -> list[tuple[Prediction, ...]]: ...
+    def __call__(self, source: Source | list[Source]) -> tuple[Prediction, ...] | list[tuple[Prediction, ...]]:
+        """Predictions for a photo, the detector's surest first, or for each of a list of photos.
+
+        Raises:
+            PhotoError: a photo cannot be read.
+            ValueError: an array of another shape or type.
+        """
+        if isinstance(source, list):
+            return [self(one) for one in source]
+        return self.sort(_pixels_of(source))
+
+    def sort(self, pixels: Pixels) -> tuple[Prediction, ...]:
+        """Predictions for upright RGB pixels, shape (height, width, 3)."""
+        detections = self.detect(pixels, conf=self.confidence)
+        return tuple(self.classify(pixels, detections))
+
+    def detect(self, pixels: Pixels, *, conf: float) -> list[Detection]:
+        """Subjects with at least the confidence ``conf``, boxes in pixels of ``pixels``, the surest first."""
+        card = self.cards.detector
+        assert card.iou is not None  # read_cards has checked it
+        height, width = pixels.shape[:2]
+        small = shrink(pixels, card.imgsz)
+        found = self._detector.detect(small, imgsz=card.imgsz, conf=conf, iou=card.iou)
+        factor = max(height, width) / max(small.shape[:2])
+        return [Detection(one.box.scaled(factor).clipped(width, height), one.confidence) for one in found]
+
+    def classify(self, pixels: Pixels, detections: list[Detection]) -> list[Prediction]:
+        """What the classifier makes of each detection's crop, in the same order."""
+        card = self.cards.classifier
+        assert card.margin is not None  # read_cards has checked it
+        crops = [cut_crop(pixels, one.box, side=card.imgsz, margin=card.margin) for one in detections]
+        rows = self._classifier.classify(crops)
+        return [Prediction(one, row) for one, row in zip(detections, rows, strict=True)]
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Sorter:
+    """Load a trained pair for use in a program of one's own; see ``Sorter``."""
+    return Sorter(Path(folder), device=device)
+
+
+def _pixels_of(source: Source) -> Pixels:
+    if isinstance(source, np.ndarray):
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
+            found = f"{source.dtype} of shape {source.shape}"
+            raise ValueError(f"an array must be uint8 RGB of shape (height, width, 3), got {found}")
+        return source
+    return read_photo(source if isinstance(source, bytes) else Path(source)).pixels

@@ -1,0 +1,219 @@
+"""Where training starts from: shipped weights, a file, a name to fetch, YOLOv5's own format, or nothing."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import urllib.error
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline import yolo
+from pipeline.errors import OutputError, WeightsError
+from pipeline.files import replacing
+
+SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "start"
+"""Starting points that come with cropsort, drawn ones; never predicted with."""
+
+FETCHED = Path("weights") / "start"
+"""Where fetched weights are kept, in the folder that the command is run in."""
+
+_RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
+_YOLOV5_WIDTHS = {16: "n", 32: "s", 48: "m", 64: "l", 80: "x"}
+_P6_LAYERS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Weights to start from.
+
+    Args:
+        model_name: the architecture to train.
+        tensors: weights and buffers by name; none to start from scratch.
+        told: what the user is told of it, in a line.
+    """
+
+    model_name: str
+    tensors: Mapping[str, Tensor] = field(repr=False)
+    told: str
+
+
+def read_start(start: str, *, task: str, model_name: str | None, default_model: str) -> Start:
+    """Find and read the weights that training starts from.
+
+    Args:
+        start: ``auto``, ``scratch``, a published name such as ``yolov5nu.pt``, or a path.
+        task: ``yolo.DETECT`` or ``yolo.CLASSIFY``.
+        model_name: the architecture; None for that of the file.
+        default_model: the architecture where there is neither a name nor a file.
+
+    Raises:
+        WeightsError: the file is missing, holds something else, or fits the architecture nowhere.
+    """
+    wanted = model_name or default_model
+    if start == "scratch":
+        return Start(wanted, {}, f"{wanted} from scratch, as data.yaml says")
+    if start == "auto":
+        return _read_shipped(wanted, task)
+    path = Path(start).expanduser()
+    if not path.is_file() and path.name == start:
+        fetched = _fetch(_published_name(start), FETCHED)
+        if fetched is None:
+            return _go_on_without(start, model_name, task)
+        path = fetched
+    return _read_file(path, task, model_name)
+
+
+def read_yolov5(path: Path) -> Start:
+    """Read a checkpoint of the classic YOLOv5 repository without running what its pickle names.
+
+    Its classes (``models.yolo.*``) are replaced by empty ones; only tensors and their containers are rebuilt.
+
+    Raises:
+        WeightsError: it holds no weights of a YOLOv5 detection model.
+    """
+    try:
+        loaded = torch.load(path, map_location="cpu", pickle_module=_inert_pickle(), weights_only=False)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError, ValueError, KeyError) as error:
+        raise WeightsError(f"cannot be read as YOLOv5 weights ({error})", where=path) from error
+    model = (loaded.get("ema") or loaded.get("model")) if isinstance(loaded, dict) else None
+    tensors = {name.removeprefix("model."): tensor for name, tensor in _walk(model, "")}
+    tensors = {f"model.{name}": tensor.float() for name, tensor in tensors.items()}
+    first = tensors.get("model.0.conv.weight")
+    if first is None or first.shape[0] not in _YOLOV5_WIDTHS:
+        raise WeightsError("no weights of a YOLOv5 detection model in it", where=path)
+    layers = {int(name.split(".")[1]) for name in tensors if name.split(".")[1].isdigit()}
+    name = f"yolov5{_YOLOV5_WIDTHS[first.shape[0]]}" + ("6" if max(layers) > _P6_LAYERS else "")
+    return Start(name, tensors, f"{path.name}, YOLOv5's own format")
+
+
+def _read_shipped(model_name: str, task: str) -> Start:
+    path = SHIPPED / f"{model_name}-drawn.pt"
+    if not path.is_file():
+        return Start(
+            model_name, {}, f"{model_name} from scratch, as no weights for it are on disk: it will take longer"
+        )
+    return _read_file(path, task, model_name)
+
+
+def _read_file(path: Path, task: str, model_name: str | None) -> Start:
+    if _is_yolov5(path):
+        found = read_yolov5(path)
+        found_task = yolo.DETECT
+    else:
+        checkpoint = yolo.read_checkpoint(path)
+        found, found_task = Start(checkpoint.model_name, checkpoint.tensors, path.name), checkpoint.task
+    if found_task != task:
+        kinds = {yolo.DETECT: "detector", yolo.CLASSIFY: "classifier"}
+        wanted, is_one = kinds[task], kinds.get(found_task, f"model for {found_task}")
+        raise WeightsError(f"this is a {is_one}", where=path, expected=f"a {wanted} to start the {wanted} from")
+    return _count_matches(found, model_name or found.model_name, task, path)
+
+
+def _count_matches(found: Start, model_name: str, task: str, path: Path) -> Start:
+    build = yolo.build_detector if task == yolo.DETECT else yolo.build_classifier
+    model = build(model_name, class_count=1)
+    matched = yolo.transfer(model, found.tensors)
+    if not matched:
+        raise WeightsError(
+            f"none of its {len(found.tensors)} tensors fits {model_name}", where=path, remedy="leave 'model' out"
+        )
+    return Start(
+        model_name,
+        found.tensors,
+        f"{model_name} from {found.told}: {matched} of its {len(found.tensors)} tensors match",
+    )
+
+
+def _go_on_without(start: str, model_name: str | None, task: str) -> Start:
+    architecture = re.sub(r"^(yolov[35].*)u$", r"\1", Path(start).stem)
+    other = _read_shipped(model_name or architecture, task)
+    told = f"{start} is not on disk and could not be fetched; put it into {FETCHED}/ to start from it"
+    return Start(other.model_name, other.tensors, f"{told}. Going on with {other.told}")
+
+
+def _published_name(name: str) -> str:
+    """YOLOv5 and v3 are published in Ultralytics' own format under a name with a u."""
+    stem = name.removesuffix(".pt")
+    if re.fullmatch(r"yolov5[nsmlx]6?|yolov3(-tiny|-spp)?", stem):
+        stem += "u"
+    return f"{stem}.pt"
+
+
+def _fetch(name: str, folder: Path) -> Path | None:
+    """Fetch published weights unless they are there; None where they cannot be had."""
+    path = folder / name
+    if path.is_file():
+        return path
+    if name not in yolo.known_weights():
+        raise WeightsError(
+            "no such file, and no weights that Ultralytics publishes", where=name, remedy="check the spelling"
+        )
+    print(f"fetching {name} from {_RELEASE} into {folder}/ ...", flush=True)
+    try:
+        with replacing(path) as temporary:
+            torch.hub.download_url_to_file(f"{_RELEASE}/{name}", str(temporary), progress=True)
+    except (OutputError, urllib.error.URLError, OSError):
+        return None
+    return path
+
+
+def _is_yolov5(path: Path) -> bool:
+    if not path.is_file():
+        raise WeightsError("no such file", where=path, remedy="check the spelling")
+    try:
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    except (ValueError, RuntimeError, pickle.UnpicklingError, EOFError):
+        return False
+    return any(name.startswith("models.") for name in named)
+
+
+class _Inert:
+    """Stands in for every class that a pickle names: takes anything, does nothing, keeps its state."""
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> _Inert:
+        return object.__new__(cls)
+
+    def __init__(self, *_args: object, **_kwargs: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        if isinstance(state, dict):
+            self.__dict__.update(state)
+
+
+_ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
+    ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
+}
+
+
+class _InertUnpickler(pickle.Unpickler):
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        return _ALLOWED.get((module_name, global_name)) or type(global_name, (_Inert,), {})
+
+
+def _inert_pickle() -> ModuleType:
+    """A pickle module for ``torch.load`` whose unpickler runs nothing that the file names."""
+    module = ModuleType("inert_pickle")
+    module.Unpickler = _InertUnpickler  # type: ignore[attr-defined]  # torch.load looks these two up
+    module.load = lambda file, **_options: _InertUnpickler(file).load()  # type: ignore[attr-defined]
+    return module
+
+
+def _walk(module: Any, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of a pickled ``nn.Module`` with their names."""
+    state = getattr(module, "__dict__", {})
+    for name, tensor in {**state.get("_parameters", {}), **state.get("_buffers", {})}.items():
+        if isinstance(tensor, Tensor):
+            yield f"{prefix}{name}", tensor
+    for name, child in state.get("_modules", {}).items():
+        yield from _walk(child, f"{prefix}{name}.")

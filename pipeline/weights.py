@@ -1,0 +1,168 @@
+"""Trained weights with their cards: what they were trained on, how they scored, what they need."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline import __version__
+from pipeline.config import read_config
+from pipeline.dataset import dataset_name
+from pipeline.errors import WeightsError
+from pipeline.files import replacing, write_text
+from pipeline.starts import SHIPPED
+
+TRAIN_FIRST = "train first: make train, or python -m pipeline train"
+
+_STAGES = ("detector", "classifier")
+_PACKAGES = ("ultralytics", "torch", "torchvision")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What there is to know of a trained stage.
+
+    Args:
+        stage: ``detector`` or ``classifier``.
+        model_name: its architecture.
+        class_names: the classes, in the order of the classifier's output.
+        imgsz: size of the image that it sees, pixels.
+        seed: of the training.
+        data: hash of the training photos and labels.
+        val: hash of the photos and labels that epoch and threshold were chosen on.
+        data_file: the data.yaml, relative to the folder that ``weights`` is in where that can be.
+        metrics: scores on val, 0 to 1, by name.
+        confidence: detector only: the threshold chosen on val, 0 to 1.
+        iou: detector only: overlap above which two detections are one, 0 to 1.
+        margin: classifier only: what is added around a box, as a part of its longer side.
+        versions: of the packages it was trained with.
+    """
+
+    stage: str
+    model_name: str
+    class_names: tuple[str, ...]
+    imgsz: int
+    seed: int
+    data: str
+    val: str
+    data_file: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    confidence: float | None = None
+    iou: float | None = None
+    margin: float | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """The cards of a pair."""
+
+    detector: Card
+    classifier: Card
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that a training depends on."""
+    return {"cropsort": __version__} | {package: version(package) for package in _PACKAGES}
+
+
+def default_weights(data_file: Path) -> Path:
+    """Where the trained pair of a data set lies: ``weights/<data set>``.
+
+    Raises:
+        CropsortError: the data.yaml cannot be understood.
+    """
+    return Path("weights") / dataset_name(data_file, read_config(data_file))
+
+
+def weights_file(folder: Path, stage: str) -> Path:
+    """Where a stage's weights lie in a folder of weights."""
+    return folder / f"{stage}.pt"
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write a stage's card beside its weights.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    record = {name: value for name, value in asdict(card).items() if value is not None}
+    write_text(folder / f"{card.stage}.json", json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+
+
+def has_pair(folder: Path) -> bool:
+    """Whether a trained pair lies there."""
+    return all((folder / f"{stage}{suffix}").is_file() for stage in _STAGES for suffix in (".pt", ".json"))
+
+
+def read_cards(folder: Path) -> Cards:
+    """Read the cards of a trained pair.
+
+    Raises:
+        WeightsError: there is no pair, or its cards cannot be understood or do not belong together.
+    """
+    if folder.resolve() == SHIPPED:
+        raise WeightsError("starting points, never predicted with", where=folder, remedy=TRAIN_FIRST)
+    if not has_pair(folder):
+        raise WeightsError("no trained detector and classifier here", where=folder, remedy=TRAIN_FIRST)
+    cards = Cards(*(_read_card(folder / f"{stage}.json", stage) for stage in _STAGES))
+    if cards.detector.class_names != cards.classifier.class_names:
+        raise WeightsError(
+            "detector and classifier were trained for different classes", where=folder, remedy=TRAIN_FIRST
+        )
+    return cards
+
+
+def install_pair(source: Path, target: Path) -> None:
+    """Put a pair in the place of another; the files are written beside it first, so that there always is a whole one.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    fresh = target.with_name(f".{target.name}.new")
+    old = target.with_name(f".{target.name}.old")
+    for stage in _STAGES:
+        for suffix in (".pt", ".json"):
+            with replacing(fresh / f"{stage}{suffix}") as temporary:
+                shutil.copyfile(source / f"{stage}{suffix}", temporary)
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def portable_path(file: Path) -> str:
+    """A file's path relative to the current folder where it lies below it, so that the folder may be moved."""
+    path = file.resolve()
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def check_owner(folder: Path, data_file: Path) -> None:
+    """Refuse to replace weights that another data.yaml trained.
+
+    Raises:
+        WeightsError: they belong to another data set that is still there.
+    """
+    if not has_pair(folder):
+        return
+    owner = Path(read_cards(folder).detector.data_file)
+    if owner.exists() and not owner.samefile(data_file):
+        remedy = f"give this one a name of its own: a line 'name: ...' in {data_file}"
+        raise WeightsError(f"belongs to {owner}", where=folder, remedy=remedy)
+
+
+def _read_card(path: Path, stage: str) -> Card:
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        card = Card(**{**record, "class_names": tuple(record["class_names"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise WeightsError(f"not a card of weights ({error})", where=path, remedy=TRAIN_FIRST) from error
+    needed = (card.confidence, card.iou) if stage == "detector" else (card.margin,)
+    if card.stage != stage or None in needed:
+        raise WeightsError(f"not the card of a {stage}", where=path, remedy=TRAIN_FIRST)
+    return card
