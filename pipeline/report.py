@@ -1,0 +1,305 @@
+"""The record of a run as a workbook for the colleague who lives in Excel, and as CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from pipeline.files import output_error, replacing
+from pipeline.results import PhotoResult, Prediction, Status
+from pipeline.workbook import MAX_PICTURES, MAX_ROWS, TEXT, Column, Summary, Table, Value, clean_text, write_workbook
+
+_PERCENT, _WHOLE, _COUNT, _DATE = "0%", "0", '0;-0;"–"', "yyyy-mm-dd hh:mm"
+
+_MEANING: dict[Status, str] = {
+    "ok": "something found",
+    "empty": "nothing found",
+    "unreadable": "cannot be opened",
+    "unsupported": "not a photo",
+}
+
+_FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
+"""Text that a spreadsheet reading a CSV may run; the wide forms too, which Korean and Japanese Excel take alike."""
+
+_SPECIAL = re.compile(r"""[%#? "<>\[\]^`{}|\\:]""")
+"""What a link target must not hold as it is; Korean stays, in the Unicode form that the file's name has."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What was run.
+
+    Args:
+        photos: the folder of photos, absolute.
+        weights: the detector and classifier used.
+        class_names: every class that the classifier tells apart, in its order.
+        confidence: the lowest confidence at which a detection counted, 0 to 1.
+        finished: when, in local time.
+        hidden_files: hidden files that were skipped.
+        cropsort_version: for the record.
+    """
+
+    photos: Path
+    weights: Path
+    class_names: tuple[str, ...]
+    confidence: float
+    finished: datetime
+    hidden_files: int
+    cropsort_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """What ``write_report`` wrote."""
+
+    workbook: Path
+    detections: Path
+    photos: Path
+
+
+class _BoxRow(NamedTuple):
+    result: PhotoResult
+    place: int
+
+    @property
+    def prediction(self) -> Prediction:
+        return self.result.predictions[self.place]
+
+
+class _ClassCount(NamedTuple):
+    name: str
+    boxes: int
+    share: float | None
+    confidence: float | None
+
+
+def write_report(
+    results: Sequence[PhotoResult],
+    run: RunInfo,
+    folder: Path,
+    *,
+    thumbnail: Callable[[PhotoResult, int], bytes | None],
+) -> ReportFiles:
+    """Write ``report.xlsx``, ``detections.csv`` and ``photos.csv`` to a folder, each whole or not at all.
+
+    Args:
+        results: every file of the run, in the order of its rows.
+        run: what the summary says of it.
+        folder: made where it is missing.
+        thumbnail: gives the crop of a photo's prediction by its index, upright, as JPEG or PNG, its longer side at most
+            96 px, or None where the photo has gone; asked in the order of ``results``, until it gave 10,000.
+
+    Raises:
+        OutputError: a file cannot be written (full disk, no permission, open in Excel); earlier ones stay as they were.
+    """
+    files = ReportFiles(folder / "report.xlsx", folder / "detections.csv", folder / "photos.csv")
+    for path in (files.workbook, files.detections, files.photos):
+        _check_replaceable(path)
+    classes = _all_classes(results, run)
+    link = partial(_link_target, run.photos, folder)
+    photos = _photo_columns(classes, link)
+    boxes = _box_columns(link)
+    sheets = (
+        Table("Detections", boxes, _box_rows(results), picture=lambda row: thumbnail(row.result, row.place)),
+        Table("Photos", photos, results),
+    )
+    # Nested, so that the file most likely to be held open, the workbook, is moved into place first.
+    with replacing(files.photos) as photos_part:
+        _write_csv(photos_part, photos, results)
+        with replacing(files.detections) as detections_part:
+            _write_csv(detections_part, boxes, _box_rows(results))
+            with replacing(files.workbook) as workbook_part:
+                write_workbook(workbook_part, _summarise(results, run, classes), sheets)
+    return files
+
+
+def _check_replaceable(path: Path) -> None:
+    """Find out before the work, not after it, that Excel has the file open (Windows lets nobody else have it then)."""
+    try:
+        with path.open("r+b"):
+            pass
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def _all_classes(results: Iterable[PhotoResult], run: RunInfo) -> tuple[str, ...]:
+    """The run's classes, and any other that the results name, as results of other weights may."""
+    named = {prediction.class_name for result in results for prediction in result.predictions}
+    return tuple(dict.fromkeys((*run.class_names, *sorted(named))))
+
+
+def _box_rows(results: Iterable[PhotoResult]) -> Iterator[_BoxRow]:
+    for result in results:
+        for place in range(len(result.predictions)):
+            yield _BoxRow(result, place)
+
+
+def _box_columns(link: Callable[[str], str | None]) -> list[Column[_BoxRow]]:
+    def edge(name: str) -> Column[_BoxRow]:
+        return Column(f"{name} (px)", lambda row: round(getattr(row.prediction.detection.box, name)), 11, _WHOLE)
+
+    return [
+        Column("photo", lambda row: row.result.photo, 34, link=lambda row: link(row.result.photo)),
+        Column("class", lambda row: row.prediction.class_name, 16),
+        Column("class confidence", lambda row: _fraction(row.prediction.confidence), 15, _PERCENT, shaded=True),
+        Column("runner-up", lambda row: row.prediction.runner_up, 16),
+        Column("runner-up confidence", lambda row: _runner_up_confidence(row.prediction), 15, _PERCENT),
+        Column("detector confidence", lambda row: _fraction(row.prediction.detection.confidence), 15, _PERCENT),
+        *(edge(name) for name in ("left", "top", "right", "bottom")),
+        Column("captured", lambda row: _capture_date(row.result.captured), 18, _DATE),
+    ]
+
+
+def _photo_columns(classes: Sequence[str], link: Callable[[str], str | None]) -> list[Column[PhotoResult]]:
+    return [
+        Column("photo", lambda result: result.photo, 44, link=lambda result: link(result.photo)),
+        Column("status", lambda result: result.status, 13),
+        Column("boxes found", lambda result: len(result.predictions) if _was_read(result) else None, 10, _WHOLE),
+        *(Column(f"boxes: {name}", partial(_count_class, name), 11, _COUNT) for name in classes),
+        Column("largest class confidence", _largest_confidence, 16, _PERCENT),
+        Column("width (px)", lambda result: result.size[0] if result.size else None, 10, _WHOLE),
+        Column("height (px)", lambda result: result.size[1] if result.size else None, 10, _WHOLE),
+        Column("captured", lambda result: _capture_date(result.captured), 18, _DATE),
+        Column("seconds", lambda result: round(result.seconds, 3), 12, "0.000"),
+        Column("problem", lambda result: result.error or None, 44),
+    ]
+
+
+def _fraction(value: float) -> float:
+    return round(value, 4)
+
+
+def _runner_up_confidence(prediction: Prediction) -> float | None:
+    name = prediction.runner_up
+    return None if name is None else _fraction(prediction.probabilities[name])
+
+
+def _capture_date(captured: str | None) -> Value:
+    """A date as cells hold it; text where it is none, or from before 1900, which Excel has no dates for."""
+    if captured is None:
+        return None
+    try:
+        date = datetime.fromisoformat(captured).replace(tzinfo=None)
+    except ValueError:
+        return captured
+    return date if date.year >= 1900 else captured
+
+
+def _was_read(result: PhotoResult) -> bool:
+    """Whether the photo was looked at: of another, nobody knows what it shows, and 0 would say too much."""
+    return result.status in ("ok", "empty")
+
+
+def _count_class(name: str, result: PhotoResult) -> int | None:
+    return sum(prediction.class_name == name for prediction in result.predictions) if _was_read(result) else None
+
+
+def _largest_confidence(result: PhotoResult) -> float | None:
+    return max((_fraction(prediction.confidence) for prediction in result.predictions), default=None)
+
+
+def _link_target(photos: Path, folder: Path, photo: str) -> str | None:
+    """The way from the report to a photo, percent-escaped; None where there is none."""
+    if clean_text(photo) != photo:
+        return None
+    try:
+        relative = os.path.relpath(photos / photo, folder)
+    except ValueError:  # on another drive of Windows
+        return None
+    escaped = _SPECIAL.sub(lambda match: f"%{ord(match[0]):02X}", Path(relative).as_posix())
+    return escaped if escaped.startswith("../") else f"./{escaped}"
+
+
+def _write_csv(path: Path, columns: Sequence[Column[Any]], rows: Iterable[Any]) -> None:
+    """Write a table as Excel reads it: a byte order mark, or it garbles Korean, and Windows line ends."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow([_csv_value(column.header) for column in columns])
+        writer.writerows([_csv_value(column.value(row)) for column in columns] for row in rows)
+
+
+def _csv_value(value: Value) -> Value:
+    if not isinstance(value, str):
+        return value
+    text = clean_text(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[str]) -> Summary:
+    statuses = Counter(result.status for result in results)
+    boxes = sum(len(result.predictions) for result in results)
+    return Summary(
+        title=f"Report on {run.photos.name or run.photos}",
+        headline=f"{_some(boxes, 'box', 'boxes')} found in {statuses['ok']} of {_some(len(results), 'file', 'files')}.",
+        facts=(
+            ("finished", run.finished.replace(tzinfo=None), _DATE),
+            ("photos", str(run.photos), TEXT),
+            ("weights", str(run.weights), TEXT),
+            ("detector confidence", run.confidence, '0%" or more"'),
+            ("cropsort version", run.cropsort_version, TEXT),
+        ),
+        warnings=_warnings(statuses, run.hidden_files, boxes, len(results)),
+        tables=(_status_table(statuses), _class_table(results, classes)),
+    )
+
+
+def _warnings(statuses: Counter[Status], hidden: int, boxes: int, files: int) -> list[str]:
+    unreadable, foreign = statuses["unreadable"], statuses["unsupported"]
+    rows = max(boxes, files)
+    said = (
+        (unreadable, f"{_some(unreadable, 'photo', 'photos')} could not be read: see Photos, status unreadable."),
+        (foreign, f"{_some(foreign, 'file is not a photo', 'files are not photos')}: see Photos, status unsupported."),
+        (hidden, f"{_some(hidden, 'hidden file was', 'hidden files were')} skipped."),
+        (boxes > MAX_PICTURES, f"Crops are shown for the first {MAX_PICTURES:,} boxes only."),
+        (rows > MAX_ROWS, f"Excel has room for {MAX_ROWS:,} rows a sheet; the CSV files hold all {rows:,}."),
+    )
+    return [sentence for applies, sentence in said if applies]
+
+
+def _some(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _status_table(statuses: Counter[Status]) -> Table[Status]:
+    columns: list[Column[Status]] = [
+        Column("status", lambda status: status),
+        Column("files", lambda status: statuses[status], number_format=_WHOLE),
+        Column("meaning", lambda status: _MEANING[status]),
+    ]
+    return Table("Files by status", columns, list(_MEANING))
+
+
+def _class_table(results: Iterable[PhotoResult], classes: Sequence[str]) -> Table[_ClassCount]:
+    columns: list[Column[_ClassCount]] = [
+        Column("class", lambda row: row.name),
+        Column("boxes", lambda row: row.boxes, number_format=_WHOLE),
+        Column("share", lambda row: row.share, number_format=_PERCENT),
+        Column("mean class confidence", lambda row: row.confidence, number_format=_PERCENT),
+    ]
+    return Table("Boxes by class", columns, _count_classes(results, classes))
+
+
+def _count_classes(results: Iterable[PhotoResult], classes: Sequence[str]) -> list[_ClassCount]:
+    confidences = defaultdict[str, list[float]](list)
+    for result in results:
+        for prediction in result.predictions:
+            confidences[prediction.class_name].append(prediction.confidence)
+    total = sum(map(len, confidences.values()))
+    return [_class_count(name, confidences[name], total) for name in classes]
+
+
+def _class_count(name: str, confidences: Sequence[float], total: int) -> _ClassCount:
+    boxes = len(confidences)
+    share = _fraction(boxes / total) if total else None
+    return _ClassCount(name, boxes, share, _fraction(fmean(confidences)) if boxes else None)

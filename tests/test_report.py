@@ -1,0 +1,477 @@
+"""Reports are written for real and opened again by the programs that a user would open them with."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import unicodedata
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pipeline.boxes import Box
+from pipeline.errors import OutputError
+from pipeline.report import ReportFiles, RunInfo, write_report
+from pipeline.results import Detection, PhotoResult, Prediction
+
+CLASSES = ("고양이", "강아지", "까치")
+FINISHED = datetime(2025, 4, 30, 17, 42, 10)
+NFD_NAME = unicodedata.normalize("NFD", "우리집 고양이.jpg")
+LINKED_NAMES = [
+    "공원 산책 #3.jpg",
+    NFD_NAME,
+    "100% 확실 %20.jpg",
+    "a [1] {2} & b?.jpg",
+    "하위 폴더/밤.jpg",
+    "=HYPERLINK(1).jpg",
+]
+ATTACKS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    "  =1+1",
+    "=cmd|' /C calc'!A0",
+    '=HYPERLINK("http://example.org";"open")',
+    '=HYPERLINK("http:..example.org","open").jpg',
+    "＝1+1",
+]
+PLAIN = [
+    "{=1+1}",
+    "http://example.org",
+    "internal:Photos!A1",
+    "0012",
+    "1e5",
+    "<b>&amp;</b>",
+    "TRUE",
+    "'=1",
+    "사진=1.jpg",
+]
+
+
+def _prediction(probabilities: dict[str, float] | None = None) -> Prediction:
+    box = Box(10.4, 20.6, 110.4, 90.2)
+    return Prediction(Detection(box, 0.8), probabilities or {"고양이": 0.9, "강아지": 0.0812, "까치": 0.0188})
+
+
+def _dozen() -> list[PhotoResult]:
+    found = [
+        PhotoResult(name, "ok", (4032, 3024), "2025-04-11 10:20:30", 0.1234, (_prediction(),)) for name in LINKED_NAMES
+    ]
+    two = (_prediction(), _prediction({"고양이": 0.3, "강아지": 0.6, "까치": 0.1}))
+    return [
+        *found,
+        PhotoResult("두 마리.jpg", "ok", (3024, 4032), None, 0.2, two),
+        PhotoResult("날짜.jpg", "ok", (640, 480), "어제", 0.1, (_prediction(),)),
+        PhotoResult("빈 방.jpg", "empty", (640, 480), "2025-04-12 00:00:00", 0.05),
+        PhotoResult("깨짐.jpg", "unreadable", error="the file is empty"),
+        PhotoResult("메모.txt", "unsupported", error="not a photo"),
+        PhotoResult("옛날.jpg", "empty", (64, 48), "1899-01-01 00:00:00", 0.05),
+    ]
+
+
+def _run(photos: Path, class_names: tuple[str, ...] = CLASSES, hidden_files: int = 0) -> RunInfo:
+    return RunInfo(photos, Path("/weights/동물"), class_names, 0.25, FINISHED, hidden_files, "0.1.0")
+
+
+def _draw_crop(_result: PhotoResult, place: int) -> bytes:
+    buffer = BytesIO()
+    pixels = np.full((96, 60, 3), 40 * place, np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG", dpi=(72, 72))
+    return buffer.getvalue()
+
+
+def _no_crop(_result: PhotoResult, _place: int) -> None:
+    return None
+
+
+def _write(
+    folder: Path,
+    results: list[PhotoResult],
+    run: RunInfo | None = None,
+    thumbnail: Callable[[PhotoResult, int], bytes | None] = _no_crop,
+) -> ReportFiles:
+    return write_report(results, run or _run(folder.parent / "사진"), folder, thumbnail=thumbnail)
+
+
+def _rows(sheet: Any) -> list[dict[str, Any]]:
+    header, *rows = sheet.iter_rows(values_only=True)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def _csv_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _texts(sheet: Any) -> list[str]:
+    return [cell for row in sheet.iter_rows(values_only=True) for cell in row if isinstance(cell, str)]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
+    root = tmp_path_factory.mktemp("집에서 찍은 사진")
+    for result in _dozen():
+        photo = root / "사진" / result.photo
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        photo.touch()
+    return _write(root / "reports" / "사진", _dozen(), _run(root / "사진", (*CLASSES, "너구리"), 3), _draw_crop)
+
+
+@pytest.fixture(scope="module")
+def book(report: ReportFiles) -> Any:
+    return openpyxl.load_workbook(report.workbook)
+
+
+def test_it_holds_three_sheets_and_says_where_the_files_are(report: ReportFiles, book: Any) -> None:
+    assert book.sheetnames == ["Summary", "Detections", "Photos"]
+    names = {"report.xlsx", "detections.csv", "photos.csv"}
+    assert {report.workbook.name, report.detections.name, report.photos.name} == names
+    assert {path.name for path in report.workbook.parent.iterdir()} == names
+
+
+def test_a_box_and_a_file_have_a_row_each(report: ReportFiles, book: Any) -> None:
+    results = _dozen()
+    assert [row["photo"] for row in _rows(book["Photos"])] == [result.photo for result in results]
+    expected = [result.photo for result in results for _ in result.predictions]
+    assert [row["photo"] for row in _rows(book["Detections"])] == expected
+    assert (len(_csv_rows(report.photos)), len(_csv_rows(report.detections))) == (len(results), len(expected))
+
+
+def test_a_box_is_told_in_full(book: Any) -> None:
+    assert _rows(book["Detections"])[0] == {
+        "crop": None,
+        "photo": LINKED_NAMES[0],
+        "class": "고양이",
+        "class confidence": 0.9,
+        "runner-up": "강아지",
+        "runner-up confidence": 0.0812,
+        "detector confidence": 0.8,
+        "left (px)": 10,
+        "top (px)": 21,
+        "right (px)": 110,
+        "bottom (px)": 90,
+        "captured": datetime(2025, 4, 11, 10, 20, 30),
+    }
+
+
+def test_a_photo_counts_its_boxes_by_class_and_an_unread_one_counts_nothing(book: Any) -> None:
+    rows = {row["photo"]: row for row in _rows(book["Photos"])}
+    two = rows["두 마리.jpg"]
+    assert [two[f"boxes: {name}"] for name in (*CLASSES, "너구리")] == [1, 1, 0, 0]
+    assert (two["boxes found"], two["largest class confidence"], two["seconds"]) == (2, 0.9, 0.2)
+    assert (two["width (px)"], two["height (px)"]) == (3024, 4032)
+    assert (rows["빈 방.jpg"]["boxes found"], rows["빈 방.jpg"]["largest class confidence"]) == (0, None)
+    broken = rows["깨짐.jpg"]
+    assert (broken["status"], broken["problem"]) == ("unreadable", "the file is empty")
+    assert (broken["boxes found"], broken["boxes: 고양이"], broken["width (px)"]) == (None, None, None)
+
+
+def test_a_date_is_a_date_where_excel_has_one(book: Any) -> None:
+    captured = {row["photo"]: row["captured"] for row in _rows(book["Photos"])}
+    assert captured["빈 방.jpg"] == datetime(2025, 4, 12)
+    assert captured["옛날.jpg"] == "1899-01-01 00:00:00"
+    assert captured["날짜.jpg"] == "어제"
+    assert captured["두 마리.jpg"] is None
+
+
+def test_the_summary_counts_every_class_and_warns_in_words(book: Any) -> None:
+    rows = list(book["Summary"].iter_rows(values_only=True, max_col=4))
+    assert ("고양이", 8, pytest.approx(8 / 9, abs=1e-4), 0.9) in rows
+    assert ("너구리", 0, 0, None) in rows
+    assert [row[:2] for row in rows if row[0] in ("ok", "empty", "unreadable", "unsupported")] == [
+        ("ok", 8),
+        ("empty", 2),
+        ("unreadable", 1),
+        ("unsupported", 1),
+    ]
+    assert {
+        "9 boxes found in 8 of 12 files.",
+        "1 photo could not be read: see Photos, status unreadable.",
+        "1 file is not a photo: see Photos, status unsupported.",
+        "3 hidden files were skipped.",
+    } <= set(_texts(book["Summary"]))
+    facts = {row[0]: row[1] for row in rows}
+    assert facts["finished"] == FINISHED
+    assert facts["detector confidence"] == 0.25
+    assert facts["weights"] == str(Path("/weights/동물"))
+
+
+def test_the_counts_are_drawn(book: Any) -> None:
+    (chart,) = book["Summary"]._charts
+    (series,) = chart.series
+    names, counts = (str(part.f) for part in (series.cat.strRef or series.cat.numRef, series.val.numRef))
+    (first,) = (cell.row for cell in book["Summary"]["A"] if cell.value == "고양이")
+    assert names == f"Summary!$A${first}:$A${first + 3}"
+    assert counts == f"Summary!$B${first}:$B${first + 3}"
+
+
+def test_crops_lie_inside_the_cells_of_their_rows_and_keep_their_shape(book: Any) -> None:
+    sheet = book["Detections"]
+    anchors = [image.anchor for image in sheet._images]
+    assert sorted(anchor._from.row + 1 for anchor in anchors) == list(range(2, sheet.max_row + 1))
+    for anchor in anchors:
+        assert anchor.editAs in (None, "twoCell")  # moves and sizes with its cell, or no sort takes it along
+        assert (anchor._from.col, anchor.to.col, anchor.to.row) == (0, 0, anchor._from.row)
+        width, height = anchor.to.colOff - anchor._from.colOff, anchor.to.rowOff - anchor._from.rowOff
+        assert height == 72 * 9525  # EMU a pixel
+        assert width / height == pytest.approx(60 / 96, abs=0.02)
+
+
+def test_tables_are_set_up_for_reading_and_printing(book: Any) -> None:
+    for name in ("Detections", "Photos"):
+        sheet = book[name]
+        assert sheet.freeze_panes.endswith("2")
+        assert sheet.auto_filter.ref == sheet.dimensions
+        assert sheet.print_title_rows == "$1:$1"
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+    (scale,) = book["Detections"].conditional_formatting
+    assert str(scale.sqref) == f"D2:D{book['Detections'].max_row}"
+    assert {book["Detections"].cell(2, place).number_format for place in (4, 6, 7)} == {"0%"}
+
+
+def test_every_link_leads_to_its_photo(report: ReportFiles, book: Any) -> None:
+    for name in ("Detections", "Photos"):
+        cells = next(column[1:] for column in book[name].columns if column[0].value == "photo")
+        for cell in cells:
+            target = unquote(cell.hyperlink.target.replace("\\", "/"))
+            found = Path(os.path.normpath(report.workbook.parent / target))
+            assert found.exists(), cell.value
+            assert found == report.workbook.parents[2] / "사진" / cell.value
+
+
+@pytest.mark.parametrize("folder", ["사진", "사진/report", "다른 곳"])
+def test_links_lead_there_from_wherever_the_report_lies(tmp_path: Path, folder: str) -> None:
+    files = _write(tmp_path / folder, [PhotoResult("a", "unsupported")], _run(tmp_path / "사진"))
+    target = openpyxl.load_workbook(files.workbook)["Photos"]["A2"].hyperlink.target
+    found = os.path.normpath(files.workbook.parent / unquote(target.replace("\\", "/")))
+    assert Path(found) == tmp_path / "사진" / "a"
+
+
+def test_csv_is_what_excel_and_pandas_read(report: ReportFiles) -> None:
+    for path in (report.detections, report.photos):
+        data = path.read_bytes()
+        assert data.startswith(b"\xef\xbb\xbf")
+        assert data.count(b"\r\n") == data.count(b"\n")
+    boxes = pd.read_csv(report.detections, parse_dates=["captured"], date_format="%Y-%m-%d %H:%M:%S")
+    assert list(boxes["class"].unique()) == ["고양이", "강아지"]
+    assert boxes["left (px)"].dtype.kind == "i"
+    assert boxes["class confidence"].dtype.kind == "f"
+    photos = pd.read_csv(report.photos)
+    assert photos["boxes: 고양이"].sum() == 8
+    assert NFD_NAME in set(photos["photo"])
+
+
+def test_csv_and_sheets_have_the_same_columns(report: ReportFiles, book: Any) -> None:
+    assert list(_csv_rows(report.photos)[0]) == [cell.value for cell in book["Photos"][1]]
+    assert list(_csv_rows(report.detections)[0]) == [cell.value for cell in book["Detections"][1]][1:]
+
+
+@pytest.mark.parametrize("text", ATTACKS)
+def test_no_text_becomes_a_formula(tmp_path: Path, text: str) -> None:
+    files = _write_hostile(tmp_path, text)
+    _assert_text_only(files, text)
+    assert _csv_rows(files.photos)[0]["photo"] == f"'{text}"
+    assert _csv_rows(files.detections)[0]["photo"] == f"'{text}"
+    assert _csv_rows(files.detections)[0]["class"] == f"'{text}"
+    assert _csv_rows(files.photos)[1]["problem"] == f"'{text}"
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_other_text_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    files = _write_hostile(tmp_path, text)
+    _assert_text_only(files, text)
+    assert _csv_rows(files.detections)[0]["class"] == text
+
+
+def _write_hostile(folder: Path, text: str) -> ReportFiles:
+    results = [
+        PhotoResult(text, "ok", (9, 9), None, 0.0, (_prediction({text: 1.0}),)),
+        PhotoResult("b.jpg", "unreadable", error=text),
+    ]
+    return _write(folder, results, _run(folder, (text,)))
+
+
+def _assert_text_only(files: ReportFiles, text: str) -> None:
+    book = openpyxl.load_workbook(files.workbook)
+    assert not [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
+    told = {book["Detections"]["B2"], book["Detections"]["C2"], book["Photos"]["A2"]}
+    assert {str(cell.value).replace("_x000D_", "\r") for cell in told} == {text}
+    with zipfile.ZipFile(files.workbook) as parts:
+        sheets = [parts.read(name) for name in parts.namelist() if name.startswith("xl/worksheets/sheet")]
+    assert len(sheets) == 3
+    assert not [sheet for sheet in sheets if b"<f>" in sheet or b"<f " in sheet]
+
+
+@pytest.mark.parametrize("text", ["\x00a", "a\x0b", "\x1b[31m", "\ufffe", "\udcff.jpg"])
+def test_characters_that_xml_forbids_are_replaced(tmp_path: Path, text: str) -> None:
+    files = _write(tmp_path, [PhotoResult(text, "unreadable", error=text)])
+    shown = openpyxl.load_workbook(files.workbook)["Photos"]["A2"].value
+    assert shown == _csv_rows(files.photos)[0]["photo"]
+    assert shown.count("\N{REPLACEMENT CHARACTER}") == 1
+
+
+@pytest.mark.parametrize("letter", ["가", "😀"])
+def test_what_is_too_long_for_a_cell_is_cut(tmp_path: Path, letter: str) -> None:
+    files = _write(tmp_path, [PhotoResult("a.jpg", "unreadable", error=letter * 40_000)])
+    shown = _rows(openpyxl.load_workbook(files.workbook)["Photos"])[0]["problem"]
+    assert 32_765 <= len(shown.encode("utf-16-le")) // 2 <= 32_767
+    assert set(shown) == {letter, "…"}
+
+
+def test_what_is_too_long_for_a_link_is_text(tmp_path: Path) -> None:
+    name = "/".join(["아주 긴 이름의 폴더"] * 200)
+    cell = openpyxl.load_workbook(_write(tmp_path, [PhotoResult(name, "unsupported")]).workbook)["Photos"]["A2"]
+    assert (cell.hyperlink, cell.value) == (None, name)
+
+
+def test_a_class_that_the_run_does_not_name_is_counted(tmp_path: Path) -> None:
+    results = [PhotoResult("a.jpg", "ok", (9, 9), None, 0.0, (_prediction(),))]
+    files = _write(tmp_path, results, _run(tmp_path, ("까치",)))
+    assert list(_csv_rows(files.photos)[0])[3:5] == ["boxes: 까치", "boxes: 고양이"]
+
+
+@pytest.mark.parametrize("results", [[], [PhotoResult("a.jpg", "empty", (9, 9))]])
+@pytest.mark.parametrize("class_names", [(), CLASSES])
+def test_a_run_that_found_nothing_gives_a_workbook_too(
+    tmp_path: Path, results: list[PhotoResult], class_names: tuple[str, ...]
+) -> None:
+    files = _write(tmp_path, results, _run(tmp_path, class_names))
+    book = openpyxl.load_workbook(files.workbook)
+    assert (book["Detections"].max_row, book["Photos"].max_row) == (1, 1 + len(results))
+    assert "No warnings" in _texts(book["Summary"])
+    assert len(book["Summary"]._charts) == bool(class_names)
+
+
+def test_a_crop_that_is_gone_leaves_its_cell_empty(tmp_path: Path) -> None:
+    def second_only(result: PhotoResult, place: int) -> bytes | None:
+        return _draw_crop(result, place) if place == 1 else None
+
+    book = openpyxl.load_workbook(_write(tmp_path, _dozen(), thumbnail=second_only).workbook)
+    (image,) = book["Detections"]._images
+    assert book["Detections"].cell(image.anchor._from.row + 1, 2).value == "두 마리.jpg"
+
+
+def test_a_report_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    _write(tmp_path, _dozen())
+    files = _write(tmp_path, _dozen()[:2])
+    assert len(_csv_rows(files.photos)) == openpyxl.load_workbook(files.workbook)["Photos"].max_row - 1 == 2
+
+
+@pytest.mark.parametrize("limit", [100, 900, 3_000, 10_000])
+def test_a_full_disk_is_one_line_and_leaves_the_earlier_report(tmp_path: Path, limit: int) -> None:
+    pytest.importorskip("resource", reason="Windows has no limit on file sizes to stand in for a full disk")
+    _write(tmp_path, _dozen())
+    before = _contents(tmp_path)
+    done = _run_python(_WRITE_LITTLE, str(tmp_path), str(limit))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(tmp_path) in done.stdout
+    assert "File too large" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    assert _contents(tmp_path) == before
+
+
+def _run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60)
+
+
+_WRITE_LITTLE = """
+import resource, sys
+from datetime import datetime
+from pathlib import Path
+from pipeline.errors import OutputError
+from pipeline.report import RunInfo, write_report
+from pipeline.results import PhotoResult
+folder, limit = Path(sys.argv[1]), int(sys.argv[2])
+run = RunInfo(folder, folder, ("cat",), 0.25, datetime(2025, 1, 1), 0, "0.1.0")
+results = [PhotoResult(f"{n}.jpg", "empty") for n in range(20)]
+import xlsxwriter, xlsxwriter.image  # before the limit, since Python may write their byte code
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    write_report(results, run, folder, thumbnail=lambda result, place: None)
+except OutputError as error:
+    print(error)
+"""
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["report.xlsx", "detections.csv", "photos.csv"])
+def test_a_file_that_cannot_be_replaced_leaves_the_others_as_they_were(tmp_path: Path, name: str) -> None:
+    _write(tmp_path, _dozen())
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    before = _contents(tmp_path)
+    with pytest.raises(OutputError, match=name):
+        _write(tmp_path, _dozen()[:2])
+    assert _contents(tmp_path) == before
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    if os.access(folder, os.W_OK):
+        pytest.skip("this user may write anywhere")
+    with pytest.raises(OutputError, match=r"photos\.csv - may not be written - .+folder"):
+        _write(folder, _dozen())
+
+
+def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"report\.xlsx - cannot be written"):
+        _write(tmp_path / "file", _dozen())
+
+
+def test_nothing_heavy_is_imported_with_the_module() -> None:
+    code = "import sys, pipeline.report; print(*{'xlsxwriter', 'pandas', 'numpy', 'torch'} & set(sys.modules))"
+    done = _run_python(code)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+@pytest.mark.slow
+def test_excel_has_room_for_so_many_links(tmp_path: Path) -> None:
+    results = [PhotoResult(f"{number}.jpg", "empty") for number in range(65_532)]
+    with zipfile.ZipFile(_write(tmp_path, results).workbook) as parts:
+        assert parts.read("xl/worksheets/sheet3.xml").count(b"<hyperlink ") == 65_530
+    assert len(_csv_rows(tmp_path / "photos.csv")) == len(results)
+
+
+@pytest.mark.slow
+def test_crops_are_shown_for_the_first_boxes_of_many(tmp_path: Path) -> None:
+    results = [PhotoResult("a.jpg", "ok", (9, 9), None, 0.0, (_prediction(),) * 10_001)]
+    picture = _draw_crop(results[0], 1)
+    files = _write(tmp_path, results, thumbnail=lambda _result, _place: picture)
+    with zipfile.ZipFile(files.workbook) as parts:
+        assert parts.read("xl/drawings/drawing2.xml").count(b"<xdr:pic>") == 10_000
+        assert b"Crops are shown for the first 10,000 boxes only." in parts.read("xl/worksheets/sheet1.xml")
+
+
+@pytest.mark.slow
+def test_libreoffice_renders_it(report: ReportFiles, tmp_path: Path) -> None:
+    office = shutil.which("soffice") or shutil.which("libreoffice")
+    if office is None:
+        pytest.skip("LibreOffice is not installed")
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = [office, profile, "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), str(report.workbook)]
+    subprocess.run(command, capture_output=True, check=True, timeout=180)
+    pages = (tmp_path / "report.pdf").read_bytes()
+    assert pages.startswith(b"%PDF")
+    assert pages.count(b"/Subtype/Image") >= 2  # the two looks of a crop
