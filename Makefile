@@ -12,6 +12,9 @@ READY = .venv/.ready
 VENV_PYTHON = .venv/bin/python
 CROPSORT = $(VENV_PYTHON) -m pipeline
 
+# For commands that have a default of their own.
+DATA_IF_GIVEN = $(if $(filter command,$(origin DATA)),--data "$$DATA")
+
 .DEFAULT_GOAL := help
 .PHONY: help setup train predict evaluate sample init test test-slow lint format lock bench clean photos-given
 
@@ -31,11 +34,11 @@ predict: photos-given $(READY) ## Sort the subjects in the folder PHOTOS into a 
 evaluate: $(READY) ## Score the trained pair on the test photos of DATA
 	@$(CROPSORT) evaluate --data "$$DATA"
 
-sample: $(READY) ## Make a small data set to try everything on
-	@$(CROPSORT) sample
+sample: $(READY) ## Draw a small labelled data set to try everything on, in OUT (sample, where none is given)
+	@$(CROPSORT) sample -- "$${OUT:-sample}"
 
-init: photos-given $(READY) ## Write a data.yaml for the photos in the folder PHOTOS
-	@$(CROPSORT) init -- "$$PHOTOS"
+init: photos-given $(READY) ## Write a data.yaml for the labelled photos in the folder PHOTOS
+	@$(CROPSORT) init $(DATA_IF_GIVEN) -- "$$PHOTOS"
 
 test: lint ## Lint, then the fast tests
 	@$(VENV_PYTHON) -m pytest -m "not slow and not gpu"
@@ -57,8 +60,8 @@ lock: $(READY) ## Write requirements.lock anew from pyproject.toml; versions sta
 	@$(VENV_PYTHON) -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--quiet -o requirements.lock
 
-bench: $(READY) ## Measure what the README's figures say, on DATA
-	@set -e; for benchmark in benchmarks/[a-z]*.py; do $(VENV_PYTHON) "$$benchmark" --data "$$DATA"; done
+bench: $(READY) ## Measure what the README's figures say, on DATA where given
+	@set -e; for benchmark in $(wildcard benchmarks/[a-z]*.py); do $(VENV_PYTHON) "$$benchmark" $(DATA_IF_GIVEN); done
 
 clean: ## Remove caches and build outputs; .venv, weights, runs and reports stay
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

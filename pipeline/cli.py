@@ -82,6 +82,9 @@ def sample(
 @app.command()
 def train(data: Data = _DATA) -> None:
     """Train the detector and the classifier on a data set."""
+    from pipeline.config import read_config
+
+    read_config(data)  # what is wrong there is said before the seconds that torch takes to load
     from pipeline.console import make_console
     from pipeline.training import train as run
 
@@ -101,6 +104,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score the trained pair: each stage alone, and both together."""
+    from pipeline.config import read_config
+
+    read_config(data)  # as in train
     from pipeline.console import make_console
     from pipeline.evaluate import evaluate_pair
 
@@ -119,9 +125,10 @@ def predict(
 ) -> None:
     """Find and sort the subjects in every photo of a folder, and write workbook and CSVs."""
     from pipeline.predict import default_folder, list_photos, predict_folder
-    from pipeline.weights import default_weights, read_cards
 
     list_photos(photos)  # said before the seconds that torch takes to load
+    from pipeline.weights import default_weights, read_cards
+
     folder = weights or default_weights(data)
     read_cards(folder)
     from pipeline.console import make_console
@@ -169,7 +176,7 @@ def _told(error: Exception) -> Iterator[CropsortError]:
 
 def _parse_size(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    if not (width.isdecimal() and height.isdecimal()):
         raise CropsortError(f"'{text}'", where="--size", expected="width x height in pixels, such as 4032x3024")
     return int(width), int(height)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,11 @@ from pipeline.errors import ConfigError
 
 _DOWNLOAD = "runs a program or fetches files when Ultralytics sees it"
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*(GB|MB|%)")
+_PATTERNS = {
+    "name": "a name that can be a folder's: without / \\ : * ? \" < > | and no dot in front",
+    "device": "auto, cpu, mps, or the number of a CUDA GPU",
+}
+_DEEPEST = 2
 
 
 class Section(BaseModel):
@@ -86,6 +91,8 @@ def _as_names(value: object) -> object:
         value = [value[index] for index in range(len(value))]
     if not isinstance(value, list) or not value:
         raise ValueError("a list of class names is wanted, at least one")
+    if any(isinstance(name, bool) for name in value):
+        raise ValueError("YAML takes yes, no, on and off for true and false; put such a class name in quotes")
     names = [str(name).strip() if isinstance(name, str | int | float) else name for name in value]
     repeated = [str(name) for name, count in Counter(map(str, names)).items() if count > 1]
     if repeated:
@@ -101,6 +108,15 @@ def _as_places(value: object) -> object:
 
 def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
+
+
+def _as_section(value: object) -> object:
+    """A section whose settings are all commented out is an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict | Section):
+        raise ValueError("settings such as 'epochs: 60' are wanted, one a line, indented")
+    return value
 
 
 Places = Annotated[tuple[str, ...], BeforeValidator(_as_places), Field(min_length=1)]
@@ -138,8 +154,8 @@ class Config(Section):
     seed: int = Field(default=0, ge=0)
     device: Annotated[str, BeforeValidator(_as_text)] = Field(default="auto", pattern=r"^(auto|cpu|mps|\d+)$")
     memory: str | None = None
-    detector: DetectorSettings = DetectorSettings()
-    classifier: ClassifierSettings = ClassifierSettings()
+    detector: Annotated[DetectorSettings, BeforeValidator(_as_section)] = DetectorSettings()
+    classifier: Annotated[ClassifierSettings, BeforeValidator(_as_section)] = ClassifierSettings()
 
     @field_validator("channels")
     @classmethod
@@ -174,16 +190,17 @@ def read_config(path: Path) -> Config:
     errors = [*_repeated_keys(path, root), *_forbidden_keys(path, lines)]
     if not errors:
         try:
-            return Config.model_validate(yaml.SafeLoader("").construct_document(root))
+            return Config.model_validate(_construct(path, root))
         except ValidationError as error:
             errors = [_one_line(path, lines, detail) for detail in error.errors()]
     raise ExceptionGroup(f"{path} cannot be understood", errors)
 
 
 def _read_text(path: Path) -> str:
-    if path.is_dir():
-        raise ConfigError("this is a folder", where=path, expected="a data.yaml", remedy=f"name {path / 'data.yaml'}")
     try:
+        if path.is_dir():
+            found, remedy = "this is a folder", f"name {path / 'data.yaml'}"
+            raise ConfigError(found, where=path, expected="a data.yaml", remedy=remedy)
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError(
@@ -198,57 +215,74 @@ def _read_text(path: Path) -> str:
 def _compose(path: Path, text: str) -> yaml.MappingNode:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        found = getattr(error, "problem", None) or str(error)
-        line = None if mark is None else mark.line + 1
-        raise ConfigError(
-            f"not YAML ({found})", where=path, line=line, remedy="mind the indentation; no tabs"
-        ) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _not_yaml(path, error) from error
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError("no settings in it", where=path, expected="lines such as 'train: images/train'")
     return root
 
 
-def _key_lines(node: yaml.Node, above: tuple[Hashable, ...] = ()) -> Iterator[tuple[tuple[Hashable, ...], int]]:
-    """Every key with the keys above it, and its line."""
+def _construct(path: Path, root: yaml.MappingNode) -> object:
+    try:
+        return yaml.SafeLoader("").construct_document(root)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there never was
+        raise _not_yaml(path, error) from error
+
+
+def _not_yaml(path: Path, error: Exception) -> ConfigError:
+    mark = getattr(error, "problem_mark", None)
+    found = getattr(error, "problem", None) or str(error)
+    line = None if mark is None else mark.line + 1
+    return ConfigError(f"not YAML ({found})", where=path, line=line, remedy="mind the indentation; no tabs")
+
+
+def _mappings(node: yaml.Node, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], yaml.MappingNode]]:
+    """The mapping and those in it, each with the keys above it; only as deep as settings go: YAML may hold itself."""
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*above, key.value), key.start_mark.line + 1
-            yield from _key_lines(value, (*above, key.value))
+        yield above, node
+        for key, value in node.value if len(above) < _DEEPEST else ():
+            yield from _mappings(value, (*above, str(key.value)))
 
 
-def _repeated_keys(path: Path, node: yaml.Node) -> Iterator[ConfigError]:
+def _key_lines(root: yaml.MappingNode) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Every key with the keys above it, and its line."""
+    for above, mapping in _mappings(root):
+        for key, _ in mapping.value:
+            yield (*above, str(key.value)), key.start_mark.line + 1
+
+
+def _repeated_keys(path: Path, root: yaml.MappingNode) -> Iterator[ConfigError]:
     """YAML keeps the last of two equal keys without a word."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if key.value in seen:
-            found = f"'{key.value}' stands here and in line {seen[key.value]}"
-            yield ConfigError(found, where=path, line=line, remedy="keep one of them")
-        seen[key.value] = line
-        yield from _repeated_keys(path, value)
+    for _, mapping in _mappings(root):
+        seen: dict[str, int] = {}
+        for key, _ in mapping.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                found = f"'{name}' stands here and in line {seen[name]}"
+                yield ConfigError(found, where=path, line=line, remedy="keep one of them")
+            seen[name] = line
 
 
-def _forbidden_keys(path: Path, lines: dict[tuple[Hashable, ...], int]) -> Iterator[ConfigError]:
+def _forbidden_keys(path: Path, lines: dict[tuple[str, ...], int]) -> Iterator[ConfigError]:
     if ("download",) in lines:
         found = f"the key 'download' {_DOWNLOAD}"
         yield ConfigError(found, where=path, line=lines["download",], remedy="remove it and fetch the photos yourself")
 
 
-def _one_line(path: Path, lines: dict[tuple[Hashable, ...], int], detail: Any) -> ConfigError:
+def _one_line(path: Path, lines: dict[tuple[str, ...], int], detail: Any) -> ConfigError:
     """Turn one of pydantic's errors into ours."""
     keys = tuple(str(part) for part in detail["loc"])
     line = next((lines[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in lines), None)
     name = ".".join(part for part in keys if not part.isdigit())
-    if detail["type"] == "extra_forbidden":
-        return ConfigError(f"unknown key '{name}'", where=path, line=line, remedy=_suggest(keys))
+    if detail["type"] in ("extra_forbidden", "invalid_key"):
+        return ConfigError(f"unknown key '{name or keys[-1]}'", where=path, line=line, remedy=_suggest(keys))
     if detail["type"] == "missing":
         return ConfigError(f"the key '{name}' is missing", where=path, remedy=f"add a line '{name}: ...'")
     expected = detail["msg"].removeprefix("Value error, ")
-    expected = expected[:1].lower() + expected[1:]
+    if not expected.startswith("YAML"):
+        expected = expected[:1].lower() + expected[1:]
+    if detail["type"] == "string_pattern_mismatch":
+        expected = f"{_PATTERNS[name]} is wanted"
     if not name:
         return ConfigError(expected, where=path, line=lines.get(("nc",)))
     return ConfigError(f"{name}: {_shorten(detail['input'])}", where=path, line=line, remedy=expected)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -18,7 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.yolo import Epoch
+if TYPE_CHECKING:
+    from pipeline.yolo import Epoch
 
 
 def make_console(*, errors: bool = False) -> Console:

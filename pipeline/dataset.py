@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from pipeline.config import Config
@@ -75,7 +76,9 @@ def load_dataset(file: Path, config: Config) -> DataSet:
     for part, annotations in (("train", train), ("val", val)):
         if not any(annotation.subjects for annotation in annotations):
             raise DataError(f"no labelled box in {part}", where=file, remedy="label some photos in LabelImg first")
+    notes += orphan_notes(split.values())
     notes += _absent_classes(train, config.names)
+    notes += _shared_notes({"train": train, "val": val, "test": split.get("test", ())})
     return DataSet(dataset_name(file, config), file, config.names, train, val, split.get("test", ()), tuple(notes))
 
 
@@ -91,29 +94,37 @@ def read_annotations(
     """Read the labels of some photos; photos that cannot be opened are left out, and said in ``notes``.
 
     Raises:
+        DataError: none of the photos can be opened.
         ExceptionGroup: of ``DataError``, one for each label that cannot be used.
     """
-    annotations, errors = [], []
+    annotations, errors, left_out = [], [], []
     _check_class_lists(photos, class_names)
     for photo in photos:
         try:
             annotations.append(read_label(photo, read_size(photo), find_label(photo), class_names))
         except PhotoError as error:
-            notes.append(f"left out: {error}")
+            left_out.append(error)
         except DataError as error:
             errors.append(error)
     if errors:
         more = len(errors) - _MOST_ERRORS
         shown = errors[:_MOST_ERRORS] + ([DataError(f"and {more} more labels like these")] if more > 0 else [])
         raise ExceptionGroup("labels that cannot be used", shown)
-    notes += _count_notes(annotations, photos, part)
+    if left_out and not annotations:
+        found = f"none of the {len(left_out)} photos of {part} can be opened, the first: {left_out[0].found}"
+        raise DataError(found, where=left_out[0].where, remedy="check where the photos are")
+    notes += [f"left out: {error}" for error in left_out]
+    notes += _background_notes(annotations, part)
     return tuple(annotations)
 
 
 def split_annotations(
     annotations: Iterable[Annotation], *, fraction: float, seed: int
 ) -> tuple[tuple[Annotation, ...], tuple[Annotation, ...]]:
-    """Split photos in two, each class in both, by its rarest class; the same seed and photos give the same split.
+    """Split photos in two; the same seed and photos give the same split.
+
+    The classes have their turn, the rarest first, the background last: photos of each go to the second half until it
+    has its part of them, at least one, but never the last photo of any class in the first half.
 
     Args:
         annotations: in any order.
@@ -126,18 +137,31 @@ def split_annotations(
     ordered = sorted(annotations, key=lambda annotation: annotation.photo.as_posix())
     if len(ordered) < 2:
         raise DataError(f"{len(ordered)} photo to split", expected="at least two", remedy="add photos")
-    counts = Counter(name for annotation in ordered for name in _class_names(annotation))
-    strata: dict[str, list[Annotation]] = defaultdict(list)
-    for annotation in ordered:
-        rarest = min(_class_names(annotation), key=lambda name: (counts[name], name), default="")
-        strata[rarest].append(annotation)
-    shuffled = [annotation for name in sorted(strata) for annotation in _shuffled(strata[name], seed)]
-    step = max(2, round(1 / fraction))
-    second = {annotation.photo for annotation in shuffled[step // 2 :: step]}
+    second = _choose_second(random.Random(seed).sample(ordered, len(ordered)), fraction)
     return (
         tuple(annotation for annotation in ordered if annotation.photo not in second),
         tuple(annotation for annotation in ordered if annotation.photo in second),
     )
+
+
+def _choose_second(shuffled: list[Annotation], fraction: float) -> set[Path]:
+    showing: dict[str, list[Annotation]] = defaultdict(list)
+    for annotation in shuffled:
+        for name in _strata(annotation):
+            showing[name].append(annotation)
+    left = {name: len(found) for name, found in showing.items()}
+    second: set[Path] = set()
+    for name in sorted(showing, key=lambda name: (name == "", len(showing[name]), name)):
+        taken = len(showing[name]) - left[name]
+        wanted = max(1, round(fraction * len(showing[name])))
+        free = [annotation for annotation in showing[name] if annotation.photo not in second]
+        for annotation in free:
+            if taken < wanted and all(left[shown] > 1 for shown in _strata(annotation)):
+                second.add(annotation.photo)
+                taken += 1
+                for shown in _strata(annotation):
+                    left[shown] -= 1
+    return second
 
 
 def digest(annotations: Iterable[Annotation]) -> str:
@@ -201,38 +225,46 @@ def _check_class_lists(photos: list[Path], class_names: tuple[str, ...]) -> None
                 raise DataError(found, where=path, line=index + 1, remedy="bring both lists into the same order")
 
 
-def _count_notes(annotations: list[Annotation], photos: list[Path], part: str) -> list[str]:
-    notes = []
-    unlabelled = sum(annotation.label is None for annotation in annotations)
-    if unlabelled:
-        notes.append(f"{part}: {unlabelled} of {len(annotations)} photos have no label and count as background")
-    orphans = _orphans(annotations, photos)
-    if orphans:
-        notes.append(f"{part}: {len(orphans)} labels have no photo, such as {orphans[0]}")
-    return notes
+def orphan_notes(parts: Iterable[tuple[Annotation, ...]]) -> list[str]:
+    """Say how many labels have no photo, in the folders where the others' labels are.
 
-
-def _orphans(annotations: list[Annotation], photos: list[Path]) -> list[Path]:
-    """Labels without a photo, in the folders where the others' labels are."""
+    All parts are looked at together: photos of train and val may have their labels in one folder.
+    """
     folders: dict[Path, set[Path]] = defaultdict(set)
-    for annotation in annotations:
+    for annotation in (annotation for annotations in parts for annotation in annotations):
         if annotation.label is not None:
             folders[annotation.label.parent].add(annotation.photo.parent)
-    orphans = []
-    for folder, parents in folders.items():
-        stems = {photo.stem for photo in photos} | {
-            p.stem for parent in parents for p in parent.iterdir() if is_photo(p)
-        }
-        labels = (
-            path for path in sorted(folder.iterdir()) if path.suffix in LABEL_SUFFIXES and path.name != CLASS_LIST
-        )
-        orphans += [label for label in labels if label.stem not in stems and not _is_photo_list(label)]
-    return orphans
+    orphans = [label for folder, parents in folders.items() for label in _labels_without(folder, parents)]
+    return [f"{len(orphans)} labels have no photo, such as {orphans[0]}"] if orphans else []
+
+
+def _labels_without(folder: Path, parents: set[Path]) -> list[Path]:
+    """Labels in ``folder`` that no photo in ``parents`` has the name of."""
+    stems = {path.stem for parent in parents for path in parent.iterdir() if is_photo(path)}
+    labels = (path for path in sorted(folder.iterdir()) if path.suffix in LABEL_SUFFIXES and path.name != CLASS_LIST)
+    return [label for label in labels if label.stem not in stems and not _is_photo_list(label)]
+
+
+def _background_notes(annotations: list[Annotation], part: str) -> list[str]:
+    unlabelled = sum(annotation.label is None for annotation in annotations)
+    if not unlabelled:
+        return []
+    return [f"{part}: {unlabelled} of {len(annotations)} photos have no label and count as background"]
 
 
 def _is_photo_list(path: Path) -> bool:
     """``data.train.txt`` and its like, which ``cropsort init`` puts beside the photos."""
     return path.suffix == ".txt" and path.stem.rpartition(".")[2] in ("train", "val", "test")
+
+
+def _shared_notes(parts: dict[str, tuple[Annotation, ...]]) -> list[str]:
+    """A photo that was learnt from says nothing about photos to come."""
+    photos = {part: {annotation.photo for annotation in annotations} for part, annotations in parts.items()}
+    return [
+        f"{len(photos[one] & photos[other])} photos are in {one} and in {other}: the scores will flatter"
+        for one, other in combinations(photos, 2)
+        if photos[one] & photos[other]
+    ]
 
 
 def _carve_note(kept: int, photos: int, seed: int) -> str:
@@ -248,5 +280,6 @@ def _class_names(annotation: Annotation) -> list[str]:
     return [subject.class_name for subject in annotation.subjects]
 
 
-def _shuffled(annotations: list[Annotation], seed: int) -> list[Annotation]:
-    return random.Random(seed).sample(annotations, len(annotations))
+def _strata(annotation: Annotation) -> set[str]:
+    """The classes that a photo shows; the empty one for a background."""
+    return set(_class_names(annotation)) or {""}

@@ -38,8 +38,8 @@ The packages it needs are not installed yet. Set-up comes first, once (about {si
   {python} -m pipeline setup    (or: make setup)
 
 Then `{python} -m pipeline COMMAND`, or make with the same words:
-  init      write a data.yaml for your photos
-  sample    make a small data set to try everything on
+  init      write a data.yaml for photos that you labelled
+  sample    draw a small labelled data set to try everything on
   train     train the detector and the classifier
   evaluate  score them on the test photos
   predict   sort the subjects in a folder of photos into a spreadsheet
@@ -79,9 +79,9 @@ _FAILURES = (
     ),
     (
         r"No matching distribution",
-        "a package has no build for Python {python} on {system}",
+        "a package is not to be had for Python {python} on {system}",
         "64-bit Python 3.11 to 3.14 on Linux, Windows, or macOS 14 or later with Apple silicon",
-        "install such a Python, delete .venv and set up with it",
+        "set up with such a Python; where this is one, see that the package index can be reached",
     ),
 )
 
@@ -102,10 +102,10 @@ def main() -> None:
             _run_in_venv(arguments)
             return
     except CropsortError as error:
-        print(error, file=sys.stderr)
+        print(f"cropsort: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print(f".venv - set-up was stopped - {_AGAIN}", file=sys.stderr)
+        print(f"cropsort: .venv - set-up was stopped - {_AGAIN}", file=sys.stderr)
         sys.exit(_INTERRUPTED)
     from pipeline import cli  # imports packages that the bare Python above does not have
 
@@ -128,9 +128,7 @@ def set_up(root: Path = ROOT) -> None:
         print(f".venv is ready. {_next_steps()}")
         return
     started = time.monotonic()
-    print(
-        f"Setting up .venv: about {_size()}, some minutes. It can be stopped, and goes on when run again.", flush=True
-    )
+    print(_announce(root), flush=True)
     try:
         _install(root)
     except OSError as error:
@@ -167,7 +165,7 @@ def compute_fingerprint(root: Path) -> str:
         raise CropsortError("missing", where=name, remedy="set up in a clone of the project") from error
     except (tomllib.TOMLDecodeError, KeyError) as error:
         raise CropsortError(str(error), where="pyproject.toml", expected="TOML with a [project] table") from error
-    keys = ("dependencies", "optional-dependencies", "scripts", "version")
+    keys = ("dependencies", "optional-dependencies", "scripts")
     said = json.dumps([str(root), {key: project.get(key) for key in keys}], sort_keys=True)
     return hashlib.sha256(lock.replace(b"\r\n", b"\n") + said.encode()).hexdigest()
 
@@ -229,8 +227,8 @@ def explain_failure(log: str) -> CropsortError:
     Returns:
         The error, with pip's own last word on it.
     """
-    lines = re.findall(r"^(?:ERROR|\w*Error|\w*Exception): *(.+)", log, re.MULTILINE) or log.strip().splitlines()
-    said = lines[-1].strip()[:200] if lines else "it gave no reason"
+    lines = re.findall(r"^(?:ERROR|[\w.]*Error|[\w.]*Exception): *(.+)", log, re.MULTILINE) or log.strip().splitlines()
+    said = lines[-1].strip().split(". ")[0][:200] if lines else "it gave no reason"
     facts = {
         "python": "{}.{}".format(*sys.version_info),
         "size": _size(),
@@ -255,7 +253,7 @@ def _run_in_venv(arguments: list[str]) -> None:
         if not arguments or {"--help", "-h", "--version"} & set(arguments):
             print(_HINT.format(size=_size(), python=_python_name()), end="")
             return
-        print(f"cropsort {arguments[0]} needs packages that are not installed yet.", file=sys.stderr)
+        print(f"'{arguments[0]}' needs packages that are not installed yet.", file=sys.stderr)
         # Standard output belongs to the command that was asked for.
         with contextlib.redirect_stdout(sys.stderr):
             set_up()
@@ -278,7 +276,7 @@ def _install(root: Path) -> None:
     _remove_leftovers(root / ".venv")
     (root / _TEMPORARY).mkdir()
     _pip(root, "--require-hashes", "--only-binary", ":all:", "--requirement", "requirements.lock")
-    _pip(root, "--no-deps", "--no-build-isolation", "--editable", ".")
+    _pip(root, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
     _check_torch(root)
     shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
     _write_stamp(root)
@@ -308,9 +306,9 @@ def _remove_leftovers(venv: Path) -> None:
 
 
 def _pip(root: Path, *options: str) -> None:
-    # pip draws its bars for a file too, one line each.
-    bar = "on" if sys.stdout.isatty() else "off"
-    _run([str(venv_python(root)), "-I", "-m", "pip", "install", "--progress-bar", bar, *options], root)
+    # Its bars are for a terminal; in a log its hundred lines would only bury what goes wrong.
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    _run([str(venv_python(root)), "-I", "-m", "pip", "install", *quiet, *options], root)
 
 
 def _run(command: list[str], root: Path) -> None:
@@ -373,6 +371,12 @@ def _write_stamp(root: Path) -> None:
     unfinished = stamp.with_suffix(".tmp")
     unfinished.write_text(compute_fingerprint(root), encoding="utf-8")
     unfinished.replace(stamp)
+
+
+def _announce(root: Path) -> str:
+    if (root / ".venv").exists():
+        return "Completing .venv: what is missing is fetched and installed, which may take some minutes."
+    return f"Setting up .venv: about {_size()}, some minutes. It can be stopped, and goes on when run again."
 
 
 def _size() -> str:

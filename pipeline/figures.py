@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,10 +88,20 @@ def find_font(text: str) -> str | None:
     """A font on this machine that has every letter of ``text``; None where there is none, or plain letters will do."""
     if text.isascii():
         return None
-    from matplotlib.font_manager import fontManager
+    from matplotlib.font_manager import findSystemFonts, fontManager
 
+    listed = {font.fname for font in fontManager.ttflist}
+    for file in findSystemFonts():  # matplotlib's own list may be older than a font
+        if file not in listed:
+            with suppress(OSError, RuntimeError):  # a font that FreeType cannot open
+                fontManager.addfont(file)
     fonts = sorted(fontManager.ttflist, key=lambda font: (font.name not in _PREFERRED, font.name))
-    return next((font.name for font in fonts if _covers(font.fname, text)), None)
+    return next((font.name for font in fonts if not _is_boxes(font.name) and _covers(font.fname, text)), None)
+
+
+def _is_boxes(font_name: str) -> bool:
+    """Matplotlib ships a font that has every letter there is, each drawn as a box."""
+    return font_name.startswith("Last Resort")
 
 
 @cache

@@ -109,10 +109,13 @@ def list_files(folder: Path) -> Listing:
     Raises:
         DataError: the folder is missing, not a folder, or may not be read.
     """
-    if not folder.exists():
-        raise DataError("no such folder", where=folder, remedy="check the spelling")
-    if not folder.is_dir():
-        raise DataError("not a folder", where=folder, expected="a folder of photos")
+    try:
+        if not folder.exists():
+            raise DataError("no such folder", where=folder, remedy="check the spelling")
+        if not folder.is_dir():
+            raise DataError("not a folder", where=folder, expected="a folder of photos")
+    except OSError as error:
+        _refuse(error)
     found: list[Path] = []
     for root, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -145,7 +148,7 @@ def read_photo(source: Path | bytes, *, name: str = "") -> Photo:
         with _quiet(), Image.open(BytesIO(data)) as image:
             _check_size(image, where)
             exif = _read_exif(image)
-            turn = _UPRIGHT.get(exif.get(_ORIENTATION, 1))
+            turn = _UPRIGHT.get(_orientation(image, exif))
             upright = image.transpose(turn) if turn is not None else image
             return Photo(_to_rgb(upright), _capture_time(exif))
     except PhotoError:
@@ -166,7 +169,7 @@ def read_size(path: Path) -> tuple[int, int]:
     try:
         with _quiet(), Image.open(path) as image:
             width, height = image.size
-            turned = _read_exif(image).get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            turned = _orientation(image, _read_exif(image)) in (5, 6, 7, 8)
     except UnidentifiedImageError as error:
         raise PhotoError("not a photo in any known format", where=path) from error
     except Exception as error:  # as in read_photo
@@ -236,6 +239,11 @@ def _read_exif(image: Image.Image) -> Image.Exif:
         return Image.Exif()
 
 
+def _orientation(image: Image.Image, exif: Image.Exif) -> int:
+    """How the picture must still be turned, as EXIF numbers it; Pillow turns a TIFF itself while it loads."""
+    return 1 if image.format == "TIFF" else exif.get(_ORIENTATION, 1)
+
+
 def _capture_time(exif: Image.Exif) -> str | None:
     try:
         written = str(exif.get_ifd(_EXIF_IFD).get(_DATE_TIME_ORIGINAL, ""))
@@ -245,8 +253,8 @@ def _capture_time(exif: Image.Exif) -> str | None:
 
 
 def _to_rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I;16"):  # 16 bit grey: Pillow would clip, not scale
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode == "I" or image.mode.startswith("I;16"):  # 16 bit grey: Pillow would clip, not scale
+        image = Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8))
     if image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, "white")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from pipeline.dataset import VAL_FRACTION, list_photos, read_annotations, split_annotations
+from pipeline.dataset import VAL_FRACTION, list_photos, orphan_notes, read_annotations, split_annotations
 from pipeline.errors import CropsortError, DataError
 from pipeline.files import write_text
 from pipeline.labels import CLASS_LIST, Annotation, find_label, label_folders, names_in_label, read_class_list
@@ -54,6 +55,7 @@ def init_dataset(folder: Path, file: Path, *, seed: int = 0) -> NewDataSet:
     parts = {part: list_photos(place) for part, place in _find_parts(folder).items()}
     class_names = find_class_names([photo for photos in parts.values() for photo in photos])
     read = {part: read_annotations(photos, class_names, part=part, notes=notes) for part, photos in parts.items()}
+    notes += orphan_notes(read.values())
     if "val" not in read:
         read["train"], read["val"] = split_annotations(read["train"], fraction=VAL_FRACTION, seed=seed)
     read = {part: read[part] for part in _PARTS if part in read}
@@ -72,14 +74,12 @@ def find_class_names(photos: list[Path]) -> tuple[str, ...]:
     labels = [label for label in map(find_label, photos) if label is not None]
     listed = _class_list(photos)
     named = set().union(*(names_in_label(label) for label in labels)) - set(listed)
+    numbers = next((label for label in labels if label.suffix == ".txt" and label.stat().st_size), None)
+    if numbers is not None and not listed:
+        found, remedy = f"class numbers, but no {CLASS_LIST}", f"put LabelImg's {CLASS_LIST} beside the labels"
+        raise DataError(found, where=numbers, remedy=remedy)
     if not labels or not (listed or named):
-        numbers_only = any(label.suffix == ".txt" for label in labels)
-        found = (
-            f"labels of class numbers but no {CLASS_LIST}"
-            if numbers_only
-            else "no LabelImg files beside or below the photos"
-        )
-        remedy = f"put LabelImg's {CLASS_LIST} beside the labels" if numbers_only else "draw boxes in LabelImg first"
+        found, remedy = "no LabelImg files beside or below the photos", "draw boxes in LabelImg first"
         raise DataError(found, where=photos[0].parent, remedy=remedy)
     return (*listed, *sorted(named))
 
@@ -119,13 +119,17 @@ def _list_file(file: Path, part: str) -> Path:
 
 
 def _write_list(path: Path, annotations: tuple[Annotation, ...]) -> None:
-    base = path.parent.resolve()
+    base = _absolute(path.parent)
     lines = []
     for annotation in annotations:
-        photo = annotation.photo.resolve()
+        photo = _absolute(annotation.photo)
         # Ultralytics takes "./" for the folder of the list, and everything else for an absolute path
         lines.append(f"./{photo.relative_to(base).as_posix()}" if photo.is_relative_to(base) else photo.as_posix())
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows a link to the photo, away from its label
 
 
 def _format(file: Path, parts: tuple[str, ...], class_names: tuple[str, ...], seed: int) -> str:

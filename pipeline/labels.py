@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 from pipeline.boxes import Box
@@ -16,6 +18,7 @@ LABEL_SUFFIXES = (".txt", ".xml", ".json")
 
 CLASS_LIST = "classes.txt"
 
+_FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")  # a Mac and Windows write the same Korean name differently
 _LABEL_FOLDERS = ("labels", "annotations", "Annotations")
 
 
@@ -51,11 +54,12 @@ class Annotation:
 
 def find_label(photo: Path) -> Path | None:
     """The label of a photo: in ``labels`` in the place of ``images``, beside it, or in a folder of labels nearby."""
+    stems = dict.fromkeys((photo.stem, *(unicodedata.normalize(form, photo.stem) for form in _FORMS)))
+    names = [f"{stem}{suffix}" for suffix in LABEL_SUFFIXES for stem in stems]
     for folder in label_folders(photo.parent):
-        for suffix in LABEL_SUFFIXES:
-            label = folder / f"{photo.stem}{suffix}"
-            if label.name != CLASS_LIST and label.is_file():
-                return label
+        for name in names:
+            if name != CLASS_LIST and _is_file(folder / name):
+                return folder / name
     return None
 
 
@@ -100,9 +104,9 @@ def names_in_label(label: Path) -> set[str]:
         DataError: it cannot be read.
     """
     if label.suffix == ".xml":
-        return {_child(item, "name", label) for item in _parse_xml(label).iter("object")}
+        return {_child(item, "name", label, None) for item in _parse_xml(_read_text(label), label).iter("object")}
     if label.suffix == ".json":
-        return {str(item["label"]) for image in _parse_json(label) for item in image["annotations"]}
+        return {str(item["label"]).strip() for image in _parse_json(label) for item in image["annotations"]}
     return set()
 
 
@@ -122,6 +126,16 @@ def format_yolo(annotation: Annotation, class_names: tuple[str, ...]) -> str:
             f"{class_names.index(subject.class_name)} " + " ".join(f"{number:.6f}" for number in numbers) + "\n"
         )
     return "".join(rows)
+
+
+def _is_file(label: Path) -> bool:
+    try:
+        return label.is_file()
+    except PermissionError as error:
+        remedy = "give yourself the right to read it, or leave it out"
+        raise DataError(f"may not be read ({error.strerror})", where=label.parent, remedy=remedy) from error
+    except OSError:  # the photo's name is so long that a label cannot have it
+        return False
 
 
 def _parallel_folder(folder: Path) -> list[Path]:
@@ -178,32 +192,42 @@ def _yolo_subject(row: str, size: tuple[int, int], label: Path, line: int, class
 
 
 def _read_voc(photo: str, size: tuple[int, int], label: Path, class_names: tuple[str, ...]) -> list[Subject]:
-    root = _parse_xml(label)
-    drawn_on = tuple(int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
+    text = _read_text(label)
+    root = _parse_xml(text, label)
+    drawn_on = tuple(_number(root.findtext(f"size/{side}") or "0", label, None) for side in ("width", "height"))
     if all(drawn_on) and drawn_on != size:
-        found = f"drawn on {drawn_on[0]} x {drawn_on[1]} pixels, {photo} has {size[0]} x {size[1]}"
+        found = f"drawn on {drawn_on[0]:.0f} x {drawn_on[1]:.0f} pixels, {photo} has {size[0]} x {size[1]}"
         raise DataError(found, where=label, remedy="label the photo again as it is now")
-    return [_voc_subject(item, size, label, class_names) for item in root.iter("object")]
+    lines = [text.count("\n", 0, match.start()) + 1 for match in re.finditer(r"<object\b", text)]
+    items = zip(root.iter("object"), lines, strict=False)
+    return [_voc_subject(item, size, label, line, class_names) for item, line in items]
 
 
 def _voc_subject(
-    item: ElementTree.Element, size: tuple[int, int], label: Path, class_names: tuple[str, ...]
+    item: ElementTree.Element, size: tuple[int, int], label: Path, line: int, class_names: tuple[str, ...]
 ) -> Subject:
-    name = _child(item, "name", label)
-    line = _line_with(label, f"<name>{name}</name>")
-    edges = [_number(_child(item, f"bndbox/{edge}", label), label, line) for edge in ("xmin", "ymin", "xmax", "ymax")]
+    name = _child(item, "name", label, line)
+    corners = ("xmin", "ymin", "xmax", "ymax")
+    edges = [_number(_child(item, f"bndbox/{edge}", label, line), label, line) for edge in corners]
     return Subject(_make_box(edges, size, label, line), _known(name, label, line, class_names))
 
 
 def _read_createml(photo: str, size: tuple[int, int], label: Path, class_names: tuple[str, ...]) -> list[Subject]:
-    mine = [image for image in _parse_json(label) if image["image"] == photo]
+    images = _parse_json(label)
+    mine = [image for image in images if _same_name(str(image["image"]), photo)]
+    if images and not mine:
+        found, remedy = (
+            f"is of {images[0]['image']}, not of {photo}",
+            "give the photo that name again, or label it again",
+        )
+        raise DataError(found, where=label, remedy=remedy)
     return [_createml_subject(item, size, label, class_names) for image in mine for item in image["annotations"]]
 
 
 def _createml_subject(
     item: dict[str, object], size: tuple[int, int], label: Path, class_names: tuple[str, ...]
 ) -> Subject:
-    name, where = str(item["label"]), item["coordinates"]
+    name, where = str(item["label"]).strip(), item["coordinates"]
     if not isinstance(where, dict):
         raise DataError("'coordinates' is no object", where=label, expected="x, y, width and height in pixels")
     x, y, width, height = (_number(str(where.get(key, "")), label, None) for key in ("x", "y", "width", "height"))
@@ -211,8 +235,11 @@ def _createml_subject(
     return Subject(_make_box(edges, size, label, None), _known(name, label, None, class_names))
 
 
-def _parse_xml(label: Path) -> ElementTree.Element:
-    text = _read_text(label)
+def _same_name(one: str, other: str) -> bool:
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def _parse_xml(text: str, label: Path) -> ElementTree.Element:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DataError("declares entities, which LabelImg never does", where=label, remedy="label the photo again")
     try:
@@ -229,23 +256,18 @@ def _parse_json(label: Path) -> list[dict[str, Any]]:
         items = [item for image in images for item in image["annotations"]]
         if all({"label", "coordinates"} <= set(item) for item in items) and all("image" in image for image in images):
             return images
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise DataError(
         "not a CreateML label", where=label, expected="what LabelImg writes", remedy="label the photo again"
     )
 
 
-def _child(item: ElementTree.Element, path: str, label: Path) -> str:
+def _child(item: ElementTree.Element, path: str, label: Path, line: int | None) -> str:
     text = item.findtext(path)
     if not text or not text.strip():
-        raise DataError(f"an object without <{path}>", where=label, remedy="label the photo again")
+        raise DataError(f"an object without <{path}>", where=label, line=line, remedy="label the photo again")
     return text.strip()
-
-
-def _line_with(label: Path, text: str) -> int | None:
-    lines = _read_text(label).splitlines()
-    return next((number for number, line in enumerate(lines, start=1) if text in line), None)
 
 
 def _number(text: str, label: Path, line: int | None) -> float:

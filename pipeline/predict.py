@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -68,6 +68,7 @@ def predict_folder(photos: Path, sorter: Sorter, *, weights: Path, folder: Path,
     """
     listing = list_photos(photos)
     _claim(folder, photos)
+    listing = _leave_out(folder, listing)
     with replacing(folder / RESULTS) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         _sort_files(listing, photos, sorter, _empty_folder(folder / "thumbnails"), out, console)
     run = RunInfo(
@@ -108,6 +109,12 @@ def list_photos(photos: Path) -> Listing:
     return listing
 
 
+def _leave_out(folder: Path, listing: Listing) -> Listing:
+    """The files but those of a report that lies among the photos."""
+    own = folder.resolve()
+    return replace(listing, files=tuple(path for path in listing.files if own not in path.resolve().parents))
+
+
 def _sort_files(
     listing: Listing, photos: Path, sorter: Sorter, thumbnails: Path, out: TextIO, console: Console
 ) -> None:
@@ -137,7 +144,10 @@ def _sort_file(path: Path, name: str, sorter: Sorter, thumbnail: Path) -> PhotoR
 
 
 def _claim(folder: Path, photos: Path) -> None:
-    """Refuse a folder that holds the report of other photos; else note whose it is."""
+    """Refuse the photos' own folder, and one that holds the report of other photos; else note whose it is."""
+    remedy = "choose another one: OUT=folder, or --out folder"
+    if folder.resolve() == photos.resolve():
+        raise CropsortError("is the folder of photos itself", where=folder, remedy=remedy)
     note = folder / _RUN
     source = str(photos.resolve())
     try:
@@ -145,7 +155,6 @@ def _claim(folder: Path, photos: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         owner = source  # a damaged note keeps nobody from his report
     if owner != source:
-        remedy = "choose another one: OUT=folder, or --out folder"
         raise CropsortError(f"holds the report of {owner}", where=folder, remedy=remedy)
     write_text(note, json.dumps({"photos": source}, ensure_ascii=False) + "\n")
 
@@ -165,8 +174,9 @@ def _keep_edited(folder: Path) -> None:
     if not workbook.exists():
         return
     saved = datetime.fromtimestamp(workbook.stat().st_mtime).astimezone()
+    names = (f"report-{saved:%Y%m%d-%H%M%S}{addition}.xlsx" for addition in ("", *(f"-{n}" for n in range(2, 1000))))
     try:
-        workbook.rename(workbook.with_name(f"report-{saved:%Y%m%d-%H%M%S}.xlsx"))
+        workbook.rename(next(path for path in map(workbook.with_name, names) if not path.exists()))
     except OSError as error:
         raise OutputError("may not be moved", where=workbook, remedy="close the program that has it open") from error
 

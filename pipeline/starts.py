@@ -18,9 +18,7 @@ from torch import Tensor
 from pipeline import yolo
 from pipeline.errors import OutputError, WeightsError
 from pipeline.files import replacing
-
-SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "start"
-"""Starting points that come with cropsort, drawn ones; never predicted with."""
+from pipeline.weights import SHIPPED
 
 FETCHED = Path("weights") / "start"
 """Where fetched weights are kept, in the folder that the command is run in."""
@@ -81,7 +79,7 @@ def read_yolov5(path: Path) -> Start:
     """
     try:
         loaded = torch.load(path, map_location="cpu", pickle_module=_inert_pickle(), weights_only=False)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError, ValueError, KeyError) as error:
+    except Exception as error:  # unpicklers raise anything on a file that is something else
         raise WeightsError(f"cannot be read as YOLOv5 weights ({error})", where=path) from error
     model = (loaded.get("ema") or loaded.get("model")) if isinstance(loaded, dict) else None
     tensors = {name.removeprefix("model."): tensor for name, tensor in _walk(model, "")}
@@ -135,7 +133,7 @@ def _count_matches(found: Start, model_name: str, task: str, path: Path) -> Star
 def _go_on_without(start: str, model_name: str | None, task: str) -> Start:
     architecture = re.sub(r"^(yolov[35].*)u$", r"\1", Path(start).stem)
     other = _read_shipped(model_name or architecture, task)
-    told = f"{start} is not on disk and could not be fetched; put it into {FETCHED}/ to start from it"
+    told = f"{_published_name(start)} is not on disk and could not be fetched; put it into {FETCHED}/ to start from it"
     return Start(other.model_name, other.tensors, f"{told}. Going on with {other.told}")
 
 
@@ -170,7 +168,7 @@ def _is_yolov5(path: Path) -> bool:
         raise WeightsError("no such file", where=path, remedy="check the spelling")
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except (ValueError, RuntimeError, pickle.UnpicklingError, EOFError):
+    except Exception:  # something else than torch wrote it: whoever reads it says so
         return False
     return any(name.startswith("models.") for name in named)
 

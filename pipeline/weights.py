@@ -14,7 +14,9 @@ from pipeline.config import read_config
 from pipeline.dataset import dataset_name
 from pipeline.errors import WeightsError
 from pipeline.files import replacing, write_text
-from pipeline.starts import SHIPPED
+
+SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "start"
+"""Starting points that come with cropsort, trained on drawn photos; never predicted with."""
 
 TRAIN_FIRST = "train first: make train, or python -m pipeline train"
 
@@ -143,14 +145,17 @@ def portable_path(file: Path) -> str:
 
 
 def check_owner(folder: Path, data_file: Path) -> None:
-    """Refuse to replace weights that another data.yaml trained.
+    """Refuse to replace weights that another data.yaml trained, or that nobody can say where they are from.
 
     Raises:
-        WeightsError: they belong to another data set that is still there.
+        WeightsError: they belong to another data set that is still there, or their cards are damaged.
     """
     if not has_pair(folder):
         return
-    owner = Path(read_cards(folder).detector.data_file)
+    try:
+        owner = Path(read_cards(folder).detector.data_file)
+    except WeightsError as error:
+        raise WeightsError(error.found, where=error.where, remedy=f"move {folder} away, then train again") from error
     if owner.exists() and not owner.samefile(data_file):
         remedy = f"give this one a name of its own: a line 'name: ...' in {data_file}"
         raise WeightsError(f"belongs to {owner}", where=folder, remedy=remedy)

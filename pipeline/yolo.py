@@ -12,6 +12,7 @@ import os
 import pickle
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -156,7 +157,7 @@ def train_detector(job: DetectorJob) -> Path:
     Raises:
         CropsortError: the training ended without weights.
     """
-    with _quiet_import(), _threads_kept() as threads:
+    with _quiet_import(), _quiet_drawing(), _threads_kept() as threads:
         trainer = _trainer_class(job)(overrides=_trainer_settings(job))
         trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
         trainer.add_callback("on_train_batch_end", _step_reporter(job))
@@ -269,6 +270,8 @@ def _read_own(path: Path) -> Checkpoint | None:
         record = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:  # names classes: Ultralytics' own format
         return None
+    if "tensors" not in record:  # as well, once Ultralytics has told torch that its classes are safe
+        return None
     tensors = {
         name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in record["tensors"].items()
     }
@@ -347,6 +350,20 @@ def _threads_kept() -> Iterator[int]:
         yield threads
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _quiet_drawing() -> Iterator[None]:
+    """Ultralytics draws in threads of its own: on a full disk training says so, and needs no traceback of theirs."""
+    hook = threading.excepthook
+    threading.excepthook = lambda failed: None if isinstance(failed.exc_value, OSError) else hook(failed)
+    try:
+        yield
+    finally:
+        for thread in threading.enumerate():
+            if thread.name.endswith("(plot_images)"):
+                thread.join()
+        threading.excepthook = hook
 
 
 def _build(model_name: str, task: str, class_count: int) -> Any:

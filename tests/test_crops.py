@@ -1,0 +1,109 @@
+"""Crops hold the whole subject, unstretched, the same in training and in prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.boxes import Box, iou
+from pipeline.crops import JITTER, cut_crop, cut_subject, jitter_box, letterbox
+from pipeline.images import GREY, Pixels
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def draw_bar(width: int, height: int) -> Pixels:
+    """White, with a red end and a blue end."""
+    pixels = np.full((height, width, 3), 255, np.uint8)
+    if width > height:
+        pixels[:, : width // 10], pixels[:, -width // 10 :] = RED, BLUE
+    else:
+        pixels[: height // 10], pixels[-height // 10 :] = RED, BLUE
+    return pixels
+
+
+def is_near(pixels: Pixels, colour: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    return np.asarray((np.abs(pixels.astype(int) - colour) < 40).all(axis=-1))
+
+
+@pytest.mark.parametrize("size", [(800, 100), (100, 800), (40, 5)])
+def test_long_subject_keeps_both_ends_and_its_proportions(size: tuple[int, int]) -> None:
+    crop = letterbox(draw_bar(*size), 160)
+    assert crop.shape == (160, 160, 3)
+    drawn = ~is_near(crop, (GREY, GREY, GREY))
+    assert (np.ptp(np.nonzero(drawn)[1]) + 1, np.ptp(np.nonzero(drawn)[0]) + 1) == pytest.approx(
+        tuple(160 * side / max(size) for side in size), abs=1
+    )
+    for colour in (RED, BLUE):
+        assert is_near(crop, colour).sum() == pytest.approx(drawn.sum() / 10, rel=0.15)
+
+
+def test_what_is_left_of_the_square_is_grey_on_both_sides() -> None:
+    crop = letterbox(np.full((50, 100, 3), 255, np.uint8), 64)
+    assert (crop[:16] == GREY).all()
+    assert (crop[16:48] == 255).all()
+    assert (crop[48:] == GREY).all()
+
+
+def test_margin_shows_what_surrounds_the_box_on_every_side() -> None:
+    pixels = np.zeros((200, 200, 3), np.uint8)
+    pixels[80:120, 60:140] = 255
+    box = Box(60, 80, 140, 120)
+    assert (cut_crop(pixels, box, side=80, margin=0)[20:60] == 255).all()
+    crop = cut_crop(pixels, box, side=100, margin=0.125)  # 10 px of the surroundings: 100 x 60 px
+    inside = crop[20:80]
+    assert (inside[10:50, 10:90] == 255).all()
+    assert (inside[:10] == 0).all()
+    assert (inside[:, :10] == 0).all()
+    assert (inside[:, 90:] == 0).all()
+    assert (inside[50:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        Box(-50, -50, 30, 30),
+        Box(70, 40, 300, 300),
+        Box(0, 0, 100, 60),
+        Box(50.2, 30.2, 50.4, 30.4),
+        Box(50, 30, 50, 30),
+        Box(100, 60, 100, 60),
+        Box(500, 500, 600, 600),
+        Box(-9, 20, -5, 21),
+    ],
+)
+def test_any_box_gives_a_full_crop_of_pixels_of_the_photo(box: Box) -> None:
+    pixels = np.full((60, 100, 3), 200, np.uint8)
+    assert min(cut_subject(pixels, box).shape) >= 1
+    crop = cut_crop(pixels, box, side=32, margin=0.05)
+    assert crop.shape == (32, 32, 3)
+    assert set(np.unique(crop)) <= {GREY, 200}
+    assert (crop == 200).any()
+
+
+def test_subject_is_every_pixel_that_the_box_touches() -> None:
+    pixels = np.arange(100 * 3, dtype=np.uint8).reshape(10, 10, 3)
+    assert np.array_equal(cut_subject(pixels, Box(2.9, 3.1, 5.1, 4.0)), pixels[3:4, 2:6])
+
+
+def test_jitter_misses_as_a_detector_does() -> None:
+    rng = np.random.default_rng(0)
+    box = Box(100, 50, 300, 150)
+    moved = np.array([jitter_box(box, rng=rng).edges for _ in range(4000)])
+    shifts = (moved - box.edges) / (200, 100, 200, 100)
+    assert np.abs(shifts.mean(0)).max() < 0.003
+    assert shifts.std(0) == pytest.approx(np.full(4, JITTER), rel=0.06)
+    assert np.abs(shifts).max() <= 3 * JITTER + 1e-9
+    assert np.mean([iou(Box(*edges), box) for edges in moved]) == pytest.approx(0.88, abs=0.015)
+
+
+def test_jitter_depends_on_the_seed_alone() -> None:
+    box = Box(1, 2, 30, 40)
+    once, again, other = (jitter_box(box, rng=np.random.default_rng(seed)) for seed in (5, 5, 6))
+    assert once == again
+    assert once != other
+
+
+def test_jitter_of_nothing_is_nothing() -> None:
+    box = Box(5, 5, 5, 5)
+    assert jitter_box(box, rng=np.random.default_rng(0)) == box

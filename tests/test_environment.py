@@ -1,0 +1,286 @@
+"""The environment: what the lock holds, and the way from a bare Python into ``.venv``."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from pipeline import environment
+from pipeline.errors import CropsortError
+
+BARE = ("__init__.py", "__main__.py", "environment.py", "errors.py")
+posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in for .venv's Python is a shell script")
+
+
+def read_lock() -> dict[str, set[str]]:
+    """Versions in the lock by package; one that differs by platform has several."""
+    pinned: dict[str, set[str]] = {}
+    text = (environment.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    for name, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", text, re.MULTILINE):
+        pinned.setdefault(canonicalize_name(name), set()).add(version)
+    return pinned
+
+
+def run_bare(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the package with a Python that has no packages: -S leaves site-packages out."""
+    command = [sys.executable, "-S", "-m", "pipeline", *arguments]
+    return subprocess.run(command, cwd=root, check=False, capture_output=True, text=True, encoding="utf-8")
+
+
+def write_venv_python(root: Path, script: str) -> None:
+    """Put a shell script where ``.venv`` has its Python, and call the environment finished."""
+    python = environment.venv_python(root)
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
+    stamp = root / ".venv" / environment.STAMP
+    stamp.write_text(environment.compute_fingerprint(root), encoding="utf-8")
+
+
+def copy_project(root: Path) -> Path:
+    (root / "pipeline").mkdir(parents=True)
+    for name in BARE:
+        shutil.copy(environment.ROOT / "pipeline" / name, root / "pipeline")
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(environment.ROOT / name, root)
+    return root.resolve()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project in which nothing was set up, in a folder with a space and Korean in its name."""
+    return copy_project(tmp_path / "내 project")
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose ``.venv`` has pip and nothing else, as after a set-up that was stopped early."""
+    root = copy_project(tmp_path_factory.mktemp("begun") / "내 project")
+    subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
+    return root
+
+
+@pytest.fixture
+def only_index(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A package index that takes connections and never answers, the only one that pip knows of."""
+    for name in [name for name in os.environ if name.upper().startswith("PIP_") or name.upper().endswith("_PROXY")]:
+        monkeypatch.delenv(name)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.getsockname()[1]}/simple")
+        monkeypatch.setenv("PIP_RETRIES", "1")
+        server.settimeout(60)
+        yield server
+
+
+def test_lock_pins_a_torchvision_that_belongs_to_its_torch() -> None:
+    lock = read_lock()
+    installed = {name: importlib.metadata.version(name).split("+")[0] for name in ("torch", "torchvision")}
+    assert {name: lock[name] for name in installed} == {name: {version} for name, version in installed.items()}
+    wanted = [Requirement(line) for line in importlib.metadata.requires("torchvision") or []]
+    torch = next(requirement for requirement in wanted if requirement.name == "torch")
+    assert torch.specifier.contains(installed["torch"])
+
+
+def test_torch_and_torchvision_work_together() -> None:
+    import torch
+    from torchvision.ops import nms
+
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [1.0, 1.0, 10.0, 10.0], [20.0, 20.0, 30.0, 30.0]])
+    assert nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5).tolist() == [0, 2]
+
+
+def test_lock_holds_every_requirement() -> None:
+    lock = read_lock()
+    project = tomllib.loads((environment.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    wanted = [*project["project"]["dependencies"], *extras["dev"], *project["build-system"]["requires"]]
+    for requirement in map(Requirement, wanted):
+        versions = lock.get(canonicalize_name(requirement.name), set())
+        assert versions, f"{requirement.name} is not in the lock: make lock"
+        assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_lock_names_no_host_and_hashes_everything() -> None:
+    text = (environment.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--find-links" not in text
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert entries
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert text.startswith("#")
+    assert "uv pip compile" in text.split("\n", 2)[1]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], [], ["predict", "--help"]])
+def test_help_on_a_bare_python_says_that_set_up_comes_first(project: Path, arguments: list[str]) -> None:
+    shown = run_bare(project, *arguments)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "-m pipeline setup" in shown.stdout
+    assert all(f"  {command} " in shown.stdout for command in ("init", "sample", "train", "evaluate", "predict"))
+    assert not (project / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 13), (4, 0)])
+def test_python_is_new_enough(version: tuple[int, int]) -> None:
+    environment.check_python(version)
+
+
+@pytest.mark.parametrize("version", [(3, 8), (3, 10), (2, 7)])
+def test_old_python_is_refused(version: tuple[int, int]) -> None:
+    with pytest.raises(CropsortError, match=r"Python \d\.\d+ - too old - expected Python 3\.11 or newer - ") as caught:
+        environment.check_python(version)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_old_python_can_parse_what_refuses_it(name: str) -> None:
+    source = (environment.ROOT / "pipeline" / name).read_text(encoding="utf-8")
+    ast.parse(source, feature_version=(3, 8))
+
+
+def test_python_without_ensurepip_is_refused_with_the_package_that_has_it() -> None:
+    environment.check_modules({"venv": True, "ensurepip": True})
+    with pytest.raises(CropsortError, match=r"without ensurepip - .*sudo apt install python3-venv"):
+        environment.check_modules({"venv": True, "ensurepip": False})
+
+
+def test_fingerprint_follows_the_lock_and_the_dependencies_only(project: Path) -> None:
+    lock, settings = project / "requirements.lock", project / "pyproject.toml"
+    before = environment.compute_fingerprint(project)
+    lock.write_bytes(lock.read_bytes().replace(b"\n", b"\r\n"))
+    settings.write_text(settings.read_text(encoding="utf-8") + "\n# a comment\n", encoding="utf-8")
+    assert environment.compute_fingerprint(project) == before
+    lock.write_bytes(lock.read_bytes() + b"one-more==1.0\n")
+    with_one_more = environment.compute_fingerprint(project)
+    settings.write_text(settings.read_text(encoding="utf-8").replace('"torch>=', '"torch>'), encoding="utf-8")
+    assert len({before, with_one_more, environment.compute_fingerprint(project)}) == 3
+
+
+def test_moved_project_is_set_up_again(project: Path, tmp_path: Path) -> None:
+    before = environment.compute_fingerprint(project)
+    moved = project.rename(tmp_path / "moved")
+    assert environment.compute_fingerprint(moved) != before
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "pyproject.toml"])
+def test_missing_file_is_one_line(project: Path, name: str) -> None:
+    (project / name).unlink()
+    shown = run_bare(project, "setup")
+    assert shown.returncode == 2
+    assert shown.stderr.startswith(f"cropsort: {name} - missing - ")
+    assert shown.stderr.count("\n") == 1
+
+
+@posix
+def test_finished_environment_is_ready_until_the_lock_changes(project: Path) -> None:
+    assert not environment.is_ready(project)
+    write_venv_python(project, "exit 0")
+    assert environment.is_ready(project)
+    shown = run_bare(project, "setup")
+    assert shown.returncode == 0
+    assert "make train" in shown.stdout
+    (project / "requirements.lock").write_text("changed==1.0\n", encoding="utf-8")
+    assert not environment.is_ready(project)
+
+
+@posix
+def test_ready_environment_without_its_python_is_not_ready(project: Path) -> None:
+    write_venv_python(project, "exit 0")
+    environment.venv_python(project).unlink()
+    assert not environment.is_ready(project)
+
+
+@posix
+def test_command_runs_in_the_environment_and_its_exit_code_is_kept(project: Path) -> None:
+    write_venv_python(project, 'printf "[%s]" "$@"; exit 7')
+    shown = run_bare(project, "predict", "내 사진 (1)", "--data", "it's $HOME.yaml")
+    assert shown.stdout == "[-m][pipeline][predict][내 사진 (1)][--data][it's $HOME.yaml]"
+    assert shown.returncode == 7
+
+
+PIP_SAYS = {
+    "disk": "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
+    "network": (
+        "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'NewConnectionError("
+        "'<HTTPSConnection object>: Failed to establish a new connection: [Errno 111] Connection refused')'\n"
+        "ERROR: Could not find a version that satisfies the requirement torch==2.15.0 (from versions: none)\n"
+        "ERROR: No matching distribution found for torch==2.15.0\n"
+    ),
+    "cut": "Traceback (most recent call last):\npip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.\n",
+    "hash": "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have\n    Expected 1\n",
+    "platform": "ERROR: No matching distribution found for torch==2.15.0\n",
+    "permission": "ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: 'lib'\n",
+    "unknown": "something else\nValueError: bad luck\n",
+    "silent": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "line"),
+    [
+        ("disk", ".venv - the disk is full (Could not install packages due to an OSError: [Errno 28] No space left"),
+        ("network", ".venv - the package index cannot be reached (No matching distribution found for torch"),
+        ("cut", ".venv - the package index cannot be reached (Read timed out.) - expected a network connection - "),
+        ("hash", ".venv - a package is not the one that requirements.lock names (THESE PACKAGES DO NOT MATCH"),
+        ("platform", ".venv - a package is not to be had for Python 3."),
+        ("permission", ".venv - no permission to write (Could not install packages"),
+        ("unknown", ".venv - pip failed (bad luck) - run the same command again"),
+        ("silent", ".venv - pip failed (it gave no reason) - "),
+    ],
+)
+def test_what_pip_says_becomes_one_line_with_a_remedy(case: str, line: str) -> None:
+    error = environment.explain_failure(PIP_SAYS[case])
+    assert str(error).startswith(line)
+    assert "\n" not in str(error)
+    assert "again" in str(error) or "such a Python" in str(error)
+    assert error.exit_code == 2
+
+
+def test_set_up_without_network_clears_what_was_unfinished_and_says_so(
+    begun: Path, only_index: socket.socket, capfd: pytest.CaptureFixture[str]
+) -> None:
+    only_index.close()
+    site = next((begun / ".venv").glob("[Ll]ib/**/site-packages"))
+    leftovers = [site / "torch-1.0.dist-info", site / "~umpy", begun / ".venv" / "tmp" / "pip-unpack-1"]
+    for folder in leftovers:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "METADATA").touch()
+    with pytest.raises(CropsortError, match="the package index cannot be reached"):
+        environment.set_up(begun)
+    assert "Completing .venv" in capfd.readouterr().out
+    assert not any(folder.exists() for folder in leftovers)
+    assert list(site.glob("pip-*.dist-info"))
+    assert not environment.is_ready(begun)
+
+
+@posix
+def test_set_up_that_is_stopped_says_how_to_go_on_and_leaves_no_pip(begun: Path, only_index: socket.socket) -> None:
+    command = [sys.executable, "-S", "-m", "pipeline", "train"]
+    with subprocess.Popen(command, cwd=begun, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        connection, _ = only_index.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+            connection.settimeout(30)
+            while connection.recv(4096):
+                pass  # pip's request; the end comes when pip is gone
+    assert process.returncode == 130
+    assert out == "", "standard output belongs to the command that was asked for"
+    assert err.splitlines()[-1].startswith("cropsort: .venv - set-up was stopped - run the same command again")
+    assert not environment.is_ready(begun)

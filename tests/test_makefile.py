@@ -1,0 +1,150 @@
+"""The Makefile: its targets, and that a path reaches the command as it was typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.environment import ROOT
+
+MAKE = shutil.which("make")
+pytestmark = pytest.mark.skipif(MAKE is None or os.name == "nt", reason="needs make and a POSIX shell")
+
+TARGETS = ["setup", "train", "predict", "evaluate", "sample", "init"]
+TARGETS += ["test", "test-slow", "lint", "format", "lock", "bench", "clean"]
+STAND_IN = """\
+#!/bin/sh
+# Set-up makes a Python for .venv that writes down what it is called with.
+[ "$*" = "-m pipeline setup" ] || exit 99
+mkdir -p .venv/bin
+printf '#!/bin/sh\\nprintf "%%s\\\\0" "$@" > called; exit ${EXIT_CODE:-0}\\n' > .venv/bin/python
+chmod +x .venv/bin/python
+touch .venv/.ready set-up
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the Makefile and a stand-in for Python."""
+    root = tmp_path / "내 project"
+    root.mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    (root / "python").write_text(STAND_IN, encoding="utf-8")
+    (root / "python").chmod(0o755)
+    return root
+
+
+def run_make(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run make without what an outer make, which may run these tests, hands on."""
+    inherited = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "DATA", "PHOTOS", "OUT", "PYTHON"}
+    surroundings = {name: value for name, value in os.environ.items() if name not in inherited}
+    command = [MAKE or "make", *arguments, "PYTHON=./python"]
+    env = {**surroundings, **variables}
+    return subprocess.run(command, cwd=root, env=env, check=False, capture_output=True, text=True, encoding="utf-8")
+
+
+def read_call(root: Path) -> list[str]:
+    """Arguments that the stand-in was called with."""
+    return (root / "called").read_text(encoding="utf-8").split("\0")[:-1]
+
+
+def test_make_alone_lists_every_target(project: Path) -> None:
+    shown = run_make(project)
+    assert shown.returncode == 0
+    listed = re.findall(r"^make (\S+) +\S", shown.stdout, re.MULTILINE)
+    assert listed == TARGETS
+    assert not (project / "set-up").exists()
+
+
+def test_every_listed_target_is_phony() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    assert phony is not None
+    assert set(TARGETS) <= set(phony.group(1).split())
+
+
+@pytest.mark.parametrize(
+    "photos",
+    [
+        "내 사진 (1)",
+        "it's",
+        'the "best" ones',
+        "a;b&c|d>e",
+        "`date` \\ *",
+        "#1, 50%",
+        "--help",
+        " in front",
+    ],
+)
+def test_photos_reach_the_command_as_typed(project: Path, photos: str) -> None:
+    out = f"out of {photos}"
+    shown = run_make(project, "predict", f"PHOTOS={photos}", f"OUT={out}")
+    assert shown.returncode == 0, shown.stderr
+    # make itself drops blanks in front of a value
+    expected = ["-m", "pipeline", "predict", "--data", "data.yaml", "--out", out, "--", photos.lstrip()]
+    assert read_call(project) == expected
+
+
+def test_dollar_is_written_twice(project: Path) -> None:
+    run_make(project, "predict", "PHOTOS=$$HOME $$(date)", "DATA=my $$data.yaml")
+    assert read_call(project) == ["-m", "pipeline", "predict", "--data", "my $data.yaml", "--", "$HOME $(date)"]
+
+
+@pytest.mark.parametrize("target", ["predict", "init"])
+def test_without_photos_one_line_says_so_before_anything_is_set_up(project: Path, target: str) -> None:
+    shown = run_make(project, target)
+    assert shown.returncode == 2
+    assert shown.stderr.count("\n") == 1
+    assert f'make {target} PHOTOS="' in shown.stderr
+    assert not (project / "set-up").exists()
+
+
+def test_init_is_given_the_photos(project: Path) -> None:
+    assert run_make(project, "init", "PHOTOS=내 사진").returncode == 0
+    assert read_call(project) == ["-m", "pipeline", "init", "--", "내 사진"]
+    assert run_make(project, "init", "PHOTOS=내 사진", "DATA=my data.yaml").returncode == 0
+    assert read_call(project) == ["-m", "pipeline", "init", "--data", "my data.yaml", "--", "내 사진"]
+
+
+def test_sample_is_drawn_where_one_says(project: Path) -> None:
+    run_make(project, "sample")
+    assert read_call(project) == ["-m", "pipeline", "sample", "--", "sample"]
+    run_make(project, "sample", "OUT=my sample")
+    assert read_call(project) == ["-m", "pipeline", "sample", "--", "my sample"]
+
+
+def test_surroundings_do_not_choose_the_data(project: Path) -> None:
+    run_make(project, "train", DATA="/data", OUT="/out")
+    assert read_call(project) == ["-m", "pipeline", "train", "--data", "data.yaml"]
+
+
+def test_failed_command_fails_make(project: Path) -> None:
+    shown = run_make(project, "train", EXIT_CODE="1")
+    assert shown.returncode == 2, "GNU make ends with 2 whatever a command ended with"
+    assert "Error 1" in shown.stderr
+
+
+def test_set_up_runs_once_and_again_for_a_newer_lock(project: Path) -> None:
+    run_make(project, "evaluate")
+    (project / "set-up").unlink()
+    run_make(project, "evaluate")
+    assert not (project / "set-up").exists()
+    ready = (project / ".venv" / ".ready").stat().st_mtime
+    os.utime(project / "requirements.lock", (ready + 10, ready + 10))
+    run_make(project, "evaluate")
+    assert (project / "set-up").exists()
+
+
+def test_clean_keeps_what_is_dear(project: Path) -> None:
+    for name in (".venv", "weights", "runs", "reports", "build", ".mypy_cache", "pipeline/__pycache__"):
+        (project / name).mkdir(parents=True)
+    assert run_make(project, "clean").returncode == 0
+    left = {path.name for path in project.iterdir() if path.is_dir()}
+    assert left == {".venv", "weights", "runs", "reports", "pipeline"}
+    assert not (project / "pipeline" / "__pycache__").exists()

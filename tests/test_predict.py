@@ -1,0 +1,261 @@
+"""Every file gets a row, whatever is wrong with it, and nothing that was there is lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from conftest import Run, hash_files
+from rich.console import Console
+
+from pipeline.environment import ROOT
+from pipeline.errors import CropsortError, DataError
+from pipeline.predict import PredictRun, default_folder, predict_folder
+from pipeline.results import read_results
+from pipeline.sorter import Sorter
+
+OUT = "report"
+
+
+@pytest.fixture
+def photos(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as phones and people make them; the current folder is the one above it."""
+    folder = tmp_path / "내 사진 (1)"
+    (folder / "b" / "밤").mkdir(parents=True)
+    drawn = sorted((home / "images" / "val").iterdir())
+    shutil.copyfile(home / "images" / "train" / "photo-0001.jpg", folder / "motion [1].jpg")
+    shutil.copyfile(drawn[1], folder / "b" / "밤" / "둘째 & #2.JPG")
+    (folder / "b" / "cut.jpg").write_bytes(drawn[2].read_bytes()[:900])
+    (folder / "notes.txt").write_text("no photo")
+    (folder / ".hidden.jpg").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def predict(photos: Path, sorter: Sorter, out: str | Path = OUT) -> PredictRun:
+    return predict_folder(
+        photos, sorter, weights=Path("weights"), folder=Path(out), console=Console(file=io.StringIO())
+    )
+
+
+def sheet(name: str, folder: str | Path = OUT) -> list[tuple[Any, ...]]:
+    """The rows of a sheet, without its heading."""
+    book = openpyxl.load_workbook(Path(folder) / "report.xlsx")
+    return list(book[name].iter_rows(min_row=2, values_only=True))
+
+
+def test_every_file_has_one_line_and_one_row(photos: Path, eager: Path, cropsort: Run) -> None:
+    before = hash_files(photos)
+    answer = cropsort("predict", photos, "--weights", eager, "--out", OUT, cwd=Path.cwd())
+    assert answer.returncode == 1
+    assert answer.stderr == "1 of the photos could not be read: the Photos sheet says why\n"
+    assert "in 4 files (" in answer.stdout
+    lines = [json.loads(line) for line in Path(OUT, "results.jsonl").read_text(encoding="utf-8").splitlines()]
+    status = {line["photo"]: line["status"] for line in lines}
+    assert len(lines) == 4
+    assert status == {
+        "b/cut.jpg": "unreadable",
+        "b/밤/둘째 & #2.JPG": "ok",
+        "motion [1].jpg": "ok",
+        "notes.txt": "unsupported",
+    }
+    assert {line["photo"]: bool(line["error"]) for line in lines} == {
+        name: kind in ("unreadable", "unsupported") for name, kind in status.items()
+    }
+    named = [next(cell for cell in row if cell in status) for row in sheet("Photos") if set(row) & set(status)]
+    assert sorted(named) == sorted(status)
+    boxes = sum(len(line["predictions"]) for line in lines)
+    assert boxes > 0
+    assert len([row for row in sheet("Detections") if set(row) & set(status)]) == boxes
+    assert hash_files(photos) == before
+
+
+def test_all_photos_readable_is_success(photos: Path, eager: Path, here: Run) -> None:
+    (photos / "b" / "cut.jpg").unlink()
+    answer = here("predict", photos, "--weights", eager)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert (Path("reports") / photos.name / "report.xlsx").is_file()
+
+
+def test_results_say_what_the_sorter_says(photos: Path, sorter: Sorter) -> None:
+    made = predict(photos, sorter)
+    results = {result.photo: result for result in read_results(Path(OUT, "results.jsonl"))}
+    wanted = sorter(photos / "motion [1].jpg")
+    found = results["motion [1].jpg"].predictions
+    assert [one.class_name for one in found] == [one.class_name for one in wanted]
+    assert [one.detection.box.edges for one in found] == [
+        pytest.approx(one.detection.box.edges, abs=0.06) for one in wanted
+    ]
+    assert results["motion [1].jpg"].captured is not None
+    assert made.counts == {"ok": 2, "unreadable": 1, "unsupported": 1}
+    assert made.subjects == sum(len(result.predictions) for result in results.values())
+
+
+def test_same_photos_give_the_same_results(photos: Path, sorter: Sorter) -> None:
+    taken = []
+    for name in ("one", "two"):
+        predict(photos, sorter, name)
+        lines = Path(name, "results.jsonl").read_text(encoding="utf-8").splitlines()
+        taken.append([{**json.loads(line), "seconds": 0} for line in lines])
+    assert taken[0] == taken[1]
+
+
+def test_earlier_workbook_is_kept_under_another_name(photos: Path, sorter: Sorter) -> None:
+    predict(photos, sorter)
+    workbook = Path(OUT, "report.xlsx")
+    book = openpyxl.load_workbook(workbook)
+    book["Photos"]["Z99"] = "my notes"
+    book.save(workbook)
+    predict(photos, sorter)
+    kept = list(Path(OUT).glob("report-*.xlsx"))
+    assert len(kept) == 1
+    assert openpyxl.load_workbook(kept[0])["Photos"]["Z99"].value == "my notes"
+    assert openpyxl.load_workbook(workbook)["Photos"]["Z99"].value is None
+
+
+def test_two_runs_within_a_second_lose_nothing(photos: Path, sorter: Sorter) -> None:
+    predict(photos, sorter)
+    workbook = Path(OUT, "report.xlsx")
+    for note in (b"first", b"second"):
+        workbook.write_bytes(note)
+        os.utime(workbook, (1_700_000_000, 1_700_000_000))
+        predict(photos, sorter)
+    assert {path.read_bytes() for path in Path(OUT).glob("report-*.xlsx")} >= {b"first", b"second"}
+
+
+def test_fewer_photos_leave_no_rows_behind(photos: Path, sorter: Sorter) -> None:
+    predict(photos, sorter)
+    (photos / "motion [1].jpg").unlink()
+    predict(photos, sorter)
+    assert len(list(read_results(Path(OUT, "results.jsonl")))) == 3
+    assert not any("motion [1].jpg" in row for row in sheet("Photos") + sheet("Detections"))
+
+
+def test_report_of_other_photos_is_not_replaced(photos: Path, eager: Path, sorter: Sorter, here: Run) -> None:
+    predict(photos, sorter)
+    before = hash_files(Path(OUT).resolve())
+    answer = here("predict", photos / "b", "--weights", eager, "--out", OUT)
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1)
+    assert f"{OUT} - holds the report of {photos} - choose another one: OUT=folder, or --out folder" in answer.stderr
+    assert hash_files(Path(OUT).resolve()) == before
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", "3", "null", '"text"'])
+def test_damaged_note_keeps_nobody_from_his_report(photos: Path, sorter: Sorter, damage: str) -> None:
+    Path(OUT).mkdir()
+    Path(OUT, "run.json").write_text(damage)
+    predict(photos, sorter)
+    assert Path(OUT, "report.xlsx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (None, "no such folder"),
+        ([], "the folder is empty"),
+        (["notes.txt", "clip.mp4"], "no photos in it, 2 other files"),
+        ([".hidden.jpg"], "the folder is empty"),
+    ],
+)
+def test_folder_without_photos_is_said_and_nothing_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eager: Path, here: Run, files: list[str] | None, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if files is not None:
+        (tmp_path / "photos").mkdir()
+        for name in files:
+            (tmp_path / "photos" / name).write_text("")
+    answer = here("predict", "photos", "--weights", eager)
+    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1)
+    assert answer.stderr.startswith(f"cropsort: photos - {told} - ")
+    assert not Path("reports").exists()
+
+
+def test_file_instead_of_a_folder_is_said(photos: Path, sorter: Sorter) -> None:
+    with pytest.raises(DataError, match=r"notes\.txt - "):
+        predict(photos / "notes.txt", sorter)
+
+
+def test_report_is_named_after_the_photos(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_folder(photos) == Path("reports") / photos.name
+    monkeypatch.chdir(photos)
+    assert default_folder(Path()) == Path("reports") / photos.name
+    assert default_folder(Path("/")) == Path("reports") / "photos"
+
+
+def test_report_inside_the_photos_is_not_sorted_again(photos: Path, sorter: Sorter) -> None:
+    """Thumbnails lie in it: they are no photos of the user's."""
+    (photos / "b" / "cut.jpg").unlink()
+    for _ in range(2):
+        made = predict(photos, sorter, photos / "report")
+        assert made.counts == {"ok": 2, "unsupported": 1}
+
+
+def test_report_is_not_mixed_with_the_photos(photos: Path, sorter: Sorter) -> None:
+    before = hash_files(photos)
+    with pytest.raises(CropsortError, match="is the folder of photos itself - choose another one"):
+        predict(photos, sorter, photos)
+    assert hash_files(photos) == before
+
+
+@pytest.mark.slow
+def test_full_disk_in_mid_run_is_one_line_and_leaves_the_earlier_results(
+    photos: Path, sorter: Sorter, eager: Path, tmp_path: Path
+) -> None:
+    if sys.platform != "linux" or not shutil.which("unshare"):
+        pytest.skip("needs Linux's unshare, to make a small disk")
+    if subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], check=False).returncode:
+        pytest.skip("may not make a small disk here")
+    predict(photos, sorter)
+    earlier = hash_files(Path(OUT).resolve())
+    for number in range(40):
+        shutil.copyfile(photos / "motion [1].jpg", photos / f"more-{number}.jpg")
+    size = sum(path.stat().st_size for path in Path(OUT).rglob("*") if path.is_file()) // 1024 + 130
+    script = f"""
+        set -e
+        mkdir disk kept && mount -t tmpfs -o size={size}k tmpfs disk && cp -r {OUT} disk/{OUT}
+        code=0; "{sys.executable}" -m pipeline predict "{photos}" --weights "{eager}" --out disk/{OUT} || code=$?
+        cp -r disk/{OUT} kept; exit $code
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    answer = subprocess.run(inside, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 1, answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert "the disk is full - free some space and run the same command again" in answer.stderr
+    after = hash_files(tmp_path / "kept" / OUT)
+    assert {name: after.get(name) for name in earlier if "thumbnails" not in name} == {
+        name: value for name, value in earlier.items() if "thumbnails" not in name
+    }
+    assert not any(".part" in name for name in after)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to another process")
+def test_ctrl_c_stops_with_130_and_leaves_nothing_half_written(photos: Path, sorter: Sorter, eager: Path) -> None:
+    predict(photos, sorter)
+    earlier = {name: value for name, value in hash_files(Path(OUT).resolve()).items() if "thumbnails" not in name}
+    for number in range(3000):
+        (photos / f"more-{number}.jpg").hardlink_to(photos / "motion [1].jpg")
+    command = [sys.executable, "-m", "pipeline", "predict", str(photos), "--weights", str(eager), "--out", OUT]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        deadline = time.monotonic() + 120
+        while not list(Path(OUT, "thumbnails").glob("000100-*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert told.strip() == "cropsort: stopped; what was finished stays"
+    after = {name: value for name, value in hash_files(Path(OUT).resolve()).items() if "thumbnails" not in name}
+    assert after == earlier

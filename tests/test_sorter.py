@@ -1,0 +1,141 @@
+"""The pair at work on one photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.Image import Transpose
+
+import pipeline
+from pipeline.errors import ConfigError, PhotoError, WeightsError
+from pipeline.images import read_photo
+from pipeline.results import Prediction
+from pipeline.sorter import Sorter, load
+
+STORED = {
+    1: (),
+    2: (Transpose.FLIP_LEFT_RIGHT,),
+    3: (Transpose.ROTATE_180,),
+    4: (Transpose.FLIP_TOP_BOTTOM,),
+    5: (Transpose.TRANSPOSE,),
+    6: (Transpose.ROTATE_90,),
+    7: (Transpose.TRANSVERSE,),
+    8: (Transpose.ROTATE_270,),
+}
+"""How a camera stores an upright picture under each EXIF orientation."""
+
+
+@pytest.fixture
+def photo(home: Path) -> Path:
+    return home / "images" / "train" / "photo-0001.jpg"
+
+
+def check_alike(one: tuple[Prediction, ...], other: tuple[Prediction, ...]) -> None:
+    assert one
+    assert [a.detection.box.edges for a in one] == [pytest.approx(b.detection.box.edges) for b in other]
+    assert [a.probabilities for a in one] == [pytest.approx(b.probabilities) for b in other]
+
+
+def test_path_text_bytes_and_pixels_are_the_same_photo(sorter: Sorter, photo: Path) -> None:
+    pixels = read_photo(photo).pixels
+    wanted = sorter(photo)
+    for source in (str(photo), photo.read_bytes(), pixels):
+        check_alike(sorter(source), wanted)
+
+
+def test_list_is_answered_in_its_order(sorter: Sorter, home: Path) -> None:
+    photos = sorted((home / "images" / "val").iterdir())
+    assert sorter(list(photos)) == [sorter(photo) for photo in photos]
+    assert sorter([]) == []
+
+
+def test_same_photo_gets_the_same_answer_each_time(sorter: Sorter, eager: Path, photo: Path) -> None:
+    assert sorter(photo) == sorter(photo) == Sorter(eager, device="cpu")(photo)
+
+
+def test_boxes_lie_in_the_photo_and_the_surest_comes_first(sorter: Sorter, photo: Path) -> None:
+    predictions = sorter(photo)
+    width, height = read_photo(photo).size
+    assert all(one.detection.box == one.detection.box.clipped(width, height) for one in predictions)
+    confidences = [one.detection.confidence for one in predictions]
+    assert confidences == sorted(confidences, reverse=True)
+    for one in predictions:
+        assert tuple(one.probabilities) == sorter.class_names
+        assert sum(one.probabilities.values()) == pytest.approx(1)
+
+
+def test_threshold_of_the_card_holds(sorter: Sorter, photo: Path) -> None:
+    pixels = read_photo(photo).pixels
+    everything = sorter.detect(pixels, conf=0.001)
+    surest = everything[0].confidence
+    assert len(everything) > 1
+    assert [one.confidence for one in sorter.detect(pixels, conf=surest * 0.99)] == [surest]
+    assert sorter.detect(pixels, conf=surest * 1.01) == []
+    assert len(sorter(photo)) == len(sorter.detect(pixels, conf=sorter.confidence))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((10, 10), np.uint8),
+        np.zeros((10, 10, 4), np.uint8),
+        np.zeros((10, 10, 3), np.float32),
+        np.zeros((3, 10, 10), np.uint8),
+        np.zeros((0, 10, 3), np.uint8),
+        np.zeros((1, 10, 10, 3), np.uint8),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_wrong_array_is_refused(sorter: Sorter, wrong: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+    with pytest.raises(ValueError, match=r"must be uint8 RGB of shape \(height, width, 3\), got "):
+        sorter(wrong)
+
+
+@pytest.mark.parametrize("data", [b"", b"no photo", b"\xff\xd8\xff\xe0 cut"])
+def test_what_is_no_photo_is_an_error(sorter: Sorter, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "photo.jpg").write_bytes(data)
+    for source in (data, tmp_path / "photo.jpg", str(tmp_path / "missing.jpg")):
+        with pytest.raises(PhotoError):
+            sorter(source)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 300, 3), (300, 1, 3), (2, 3, 3)])
+def test_smallest_photos_are_sorted_too(sorter: Sorter, shape: tuple[int, int, int]) -> None:
+    for prediction in sorter(np.full(shape, 90, np.uint8)):
+        assert prediction.detection.box.right <= shape[1]
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_orientation_changes_nothing(sorter: Sorter, photo: Path, tmp_path: Path, orientation: int) -> None:
+    pixels = read_photo(photo).pixels
+    image = Image.fromarray(pixels)
+    for turn in STORED[orientation]:
+        image = image.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "stored.png", exif=exif)
+    assert np.array_equal(read_photo(tmp_path / "stored.png").pixels, pixels)
+    check_alike(sorter(tmp_path / "stored.png"), sorter(pixels))
+
+
+@pytest.mark.parametrize("scene", ["Landscape", "Portrait"])
+def test_real_photos_are_the_same_in_all_orientations(sorter: Sorter, shared: Path, scene: str) -> None:
+    answers = [sorter(shared / "data" / "phone" / "orientation" / f"{scene}_{number}.jpg") for number in range(1, 9)]
+    first = answers[0][0].detection.box.edges
+    for answer in answers:
+        assert answer[0].detection.box.edges == pytest.approx(first, abs=0.02 * max(first))
+
+
+def test_load_is_all_that_a_program_needs(eager: Path, sorter: Sorter, photo: Path) -> None:
+    assert pipeline.load is load
+    check_alike(pipeline.load(str(eager), device="cpu")(str(photo)), sorter(photo))
+
+
+def test_missing_pair_and_device_are_said(tmp_path: Path, eager: Path) -> None:
+    with pytest.raises(WeightsError, match="make train"):
+        load(tmp_path)
+    with pytest.raises(ConfigError, match="not on this machine"):
+        load(eager, device="17")
