@@ -15,6 +15,9 @@ CROPSORT = $(VENV_PYTHON) -m pipeline
 # For commands that have a default of their own.
 DATA_IF_GIVEN = $(if $(filter command,$(origin DATA)),--data "$$DATA")
 
+# What is named draw_ makes something that is shipped, and measures nothing.
+BENCHMARKS = $(filter-out benchmarks/draw_%,$(wildcard benchmarks/[a-z]*.py))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup train predict evaluate sample init test test-slow lint format lock bench clean photos-given
 
@@ -61,7 +64,7 @@ lock: $(READY) ## Write requirements.lock anew from pyproject.toml; versions sta
 		--quiet -o requirements.lock
 
 bench: $(READY) ## Measure what the README's figures say, on DATA where given
-	@set -e; for benchmark in $(wildcard benchmarks/[a-z]*.py); do $(VENV_PYTHON) "$$benchmark" $(DATA_IF_GIVEN); done
+	@set -e; for benchmark in $(BENCHMARKS); do $(VENV_PYTHON) "$$benchmark" $(DATA_IF_GIVEN); done
 
 clean: ## Remove caches and build outputs; .venv, weights, runs and reports stay
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -274,7 +274,7 @@ def _install(root: Path) -> None:
     (root / ".venv" / STAMP).unlink(missing_ok=True)
     _make_venv(root)
     _remove_leftovers(root / ".venv")
-    (root / _TEMPORARY).mkdir()
+    (root / _TEMPORARY).mkdir(exist_ok=True)
     _pip(root, "--require-hashes", "--only-binary", ":all:", "--requirement", "requirements.lock")
     _pip(root, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
     _check_torch(root)

@@ -45,12 +45,14 @@ class Prepared:
 
     Args:
         detector_data: a data.yaml for Ultralytics.
+        photos: how many photos the detector learns from.
         train: subjects to learn from.
         val: subjects to choose the epoch on.
         notes: what the user should know, a line each.
     """
 
     detector_data: Path
+    photos: int
     train: tuple[CropSource, ...]
     val: tuple[CropSource, ...]
     notes: tuple[str, ...]
@@ -76,7 +78,8 @@ def prepare(dataset: DataSet, config: Config, folder: Path, *, on_photo: Callabl
         sources[part] = tuple(_write_all(writer, annotations, notes, on_photo))
         if not sources[part]:
             raise DataError(f"no subject left in {part}", where=dataset.file, remedy="see the lines above")
-    return Prepared(_write_data(folder, dataset, config), sources["train"], sources["val"], tuple(notes))
+    photos = sum(1 for _ in (folder / "images" / "train").iterdir())
+    return Prepared(_write_data(folder, dataset, config), photos, sources["train"], sources["val"], tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 import urllib.error
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,11 +36,13 @@ class Start:
         model_name: the architecture to train.
         tensors: weights and buffers by name; none to start from scratch.
         told: what the user is told of it, in a line.
+        complete: whether they fill the whole network, its head for one class included.
     """
 
     model_name: str
     tensors: Mapping[str, Tensor] = field(repr=False)
     told: str
+    complete: bool = False
 
 
 def read_start(start: str, *, task: str, model_name: str | None, default_model: str) -> Start:
@@ -123,18 +125,15 @@ def _count_matches(found: Start, model_name: str, task: str, path: Path) -> Star
         raise WeightsError(
             f"none of its {len(found.tensors)} tensors fits {model_name}", where=path, remedy="leave 'model' out"
         )
-    return Start(
-        model_name,
-        found.tensors,
-        f"{model_name} from {found.told}: {matched} of its {len(found.tensors)} tensors match",
-    )
+    told = f"{model_name} from {found.told}: {matched} of its {len(found.tensors)} tensors match"
+    return Start(model_name, found.tensors, told, complete=matched == len(model.state_dict()))
 
 
 def _go_on_without(start: str, model_name: str | None, task: str) -> Start:
     architecture = re.sub(r"^(yolov[35].*)u$", r"\1", Path(start).stem)
     other = _read_shipped(model_name or architecture, task)
     told = f"{_published_name(start)} is not on disk and could not be fetched; put it into {FETCHED}/ to start from it"
-    return Start(other.model_name, other.tensors, f"{told}. Going on with {other.told}")
+    return replace(other, told=f"{told}. Going on with {other.told}")
 
 
 def _published_name(name: str) -> str:

@@ -88,7 +88,9 @@ class DetectorJob:
         tensors: weights to start from; those that fit are taken.
         data: a data.yaml of Ultralytics' own, with photos that may be written to.
         folder: where checkpoints, curves and pictures go.
-        imgsz, batch, epochs, patience, seed: Ultralytics' settings of these names.
+        imgsz, batch, nbs, epochs, patience, seed: Ultralytics' settings of these names; ``nbs`` is the nominal batch
+            that gradients are accumulated to.
+        lr0: first learning rate of AdamW; None leaves optimiser and rate to Ultralytics.
         device: ``cpu``, ``mps`` or the number of a GPU.
         on_step: called after each training step with the part of all steps that is done, 0 to 1.
         on_epoch: called after each epoch.
@@ -100,9 +102,11 @@ class DetectorJob:
     folder: Path
     imgsz: int
     batch: int
+    nbs: int
     epochs: int
     patience: int
     seed: int
+    lr0: float | None
     device: str
     on_step: Callable[[float], None]
     on_epoch: Callable[[Epoch], None]
@@ -418,6 +422,7 @@ def _trainer_settings(job: DetectorJob) -> dict[str, object]:
         "exist_ok": True,
         "imgsz": job.imgsz,
         "batch": job.batch,
+        "nbs": job.nbs,
         "epochs": job.epochs,
         "patience": job.patience,
         "seed": job.seed,
@@ -426,6 +431,7 @@ def _trainer_settings(job: DetectorJob) -> dict[str, object]:
         "pretrained": False,
         "plots": True,
         "verbose": False,
+        **({} if job.lr0 is None else {"optimizer": "AdamW", "lr0": job.lr0, "warmup_epochs": 1}),
     }
 
 

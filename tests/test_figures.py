@@ -42,7 +42,7 @@ def test_figures_open_and_miss_no_letter(tmp_path: Path, names: tuple[str, ...])
     write_jpeg(tmp_path / "photo.jpg", np.full((120, 160, 3), 200, np.uint8))
     annotation = Annotation(tmp_path / "photo.jpg", (160, 120), judge(names).truth, None)
     draw_confusion(tmp_path / "confusion.png", [judge(names)], names)
-    draw_examples(tmp_path / "examples.jpg", [annotation] * 15, [judge(names)] * 15, names, 0.5)
+    draw_examples(tmp_path / "examples.jpg", [annotation] * 5, [judge(names)] * 5, names, 0.5)
     draw_curves(tmp_path / "curves.png", EPOCHS, EPOCHS)
     for name in ("confusion.png", "examples.jpg", "curves.png"):
         assert colours(tmp_path / name) > 10
