@@ -58,8 +58,8 @@ def train_detector(
 def choose_nominal_batch(photos: int, batch: int) -> int:
     """Photos that gradients are gathered over before the weights move.
 
-    Ultralytics gathers 64, which leaves 80 photos one step an epoch and a fine-tuning of a dozen epochs next to nothing;
-    so it is as many as leave about 20 steps an epoch: 8 of 80 photos at batch 8, 20 of 400, 64 from 1,280 on.
+    Ultralytics gathers 64, which leaves 80 photos one step an epoch, and a dozen epochs of fine-tuning next to nothing.
+    So it is as many as leave about 20 steps an epoch: 8 at batch 8 for 80 photos, 20 for 400, 64 from 1,280 on.
 
     Args:
         photos: to learn from.

@@ -11,11 +11,12 @@ from torch.nn import functional
 
 from pipeline import yolo
 from pipeline.boxes import Box
-from pipeline.classifier import Classifier, ClassifierJob, CropDataset, EpochSampler, train_classifier
+from pipeline.classifier import Classifier, ClassifierJob, train_classifier
 from pipeline.config import ClassifierSettings
 from pipeline.crops import cut_crop
 from pipeline.errors import DataError, WeightsError
 from pipeline.images import read_photo, write_jpeg
+from pipeline.loading import CropDataset, EpochSampler
 from pipeline.prepare import CropSource
 from pipeline.training import Training
 
