@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -138,14 +139,23 @@ def write_workbook(path: Path, summary: Summary, tables: Sequence[Table[Any]]) -
     buffer = BytesIO()  # given a path, XlsxWriter's ZipFile complains on stderr once more when the disk is full
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         workbook = xlsxwriter.Workbook(buffer, {"constant_memory": True, "tmpdir": scratch, **_TEXT_IS_TEXT})
-        _SummarySheet(workbook).write(summary)
-        for table in tables:
-            _TableSheet(workbook, table).write()
         try:
+            _SummarySheet(workbook).write(summary)
+            for table in tables:
+                _TableSheet(workbook, table).write()
             workbook.close()
         except FileCreateError as error:  # wraps the OSError, but is none
             raise error.args[0] from error
-    path.write_bytes(buffer.getbuffer())
+        finally:
+            _close_scratch(workbook)
+    path.write_bytes(buffer.getvalue())
+
+
+def _close_scratch(workbook: _Xlsx) -> None:
+    """Close the rows' files: left to the collector after a full disk, each would complain on stderr once more."""
+    for sheet in workbook.worksheets():
+        with suppress(OSError):
+            sheet.row_data_fh.close()
 
 
 def clean_text(text: str) -> str:
