@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections import Counter
@@ -120,9 +121,14 @@ def _sort_files(
 ) -> None:
     with counting(console, "sorting photos", len(listing.files)) as advance:
         for number, path in enumerate(listing.files):
-            result = _sort_file(path, path.relative_to(photos).as_posix(), sorter, thumbnails / f"{number:06d}")
+            result = _sort_file(path, _name_of(path, photos), sorter, thumbnails / f"{number:06d}")
             out.write(to_json(result) + "\n")
             advance()
+
+
+def _name_of(path: Path, photos: Path) -> str:
+    """The path from the folder of photos on; bytes that are no UTF-8, as old memory cards have, are spelled out."""
+    return os.fsencode(path.relative_to(photos).as_posix()).decode(errors="backslashreplace")
 
 
 def _sort_file(path: Path, name: str, sorter: Sorter, thumbnail: Path) -> PhotoResult:

@@ -101,6 +101,13 @@ def test_results_say_what_the_sorter_says(photos: Path, sorter: Sorter) -> None:
     assert made.subjects == sum(len(result.predictions) for result in results.values())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes names of any bytes")
+def test_name_that_is_no_utf8_is_a_row_like_any_other(photos: Path, sorter: Sorter) -> None:
+    (photos / "notes.txt").rename(os.fsdecode(bytes(photos / "old") + b"\xb0\xa1.txt"))
+    predict(photos, sorter)
+    assert r"old\xb0\xa1.txt" in [row[0] for row in sheet("Photos")]
+
+
 def test_same_photos_give_the_same_results(photos: Path, sorter: Sorter) -> None:
     taken = []
     for name in ("one", "two"):
