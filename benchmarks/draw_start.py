@@ -1,74 +1,168 @@
 """Make the starting points in ``weights/start``: both stages trained from nothing on photos drawn by our own code.
 
-    python benchmarks/draw_start.py            # about an hour on two CPU cores
+    python benchmarks/draw_start.py            # some hours on two CPU cores
 
 They let the sample train in minutes without a network. The photos have seeds that neither the sample nor any benchmark
-draws with.
+draws with. A round that is done is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+import yaml
+from torch import Tensor
 
 from pipeline import yolo
-from pipeline.console import make_console
-from pipeline.sample import draw_photos
-from pipeline.training import train
-from pipeline.weights import SHIPPED, read_cards, weights_file
+from pipeline.classifier import ClassifierJob, train_classifier
+from pipeline.config import Config, read_config
+from pipeline.console import TrainingLog, make_console
+from pipeline.dataset import DataSet, load_dataset
+from pipeline.prepare import Prepared, prepare
+from pipeline.sample import KINDS, draw_photos
+from pipeline.weights import SHIPPED, installed_versions
 
-SIZE = (640, 480)
-PARTS = {"train": {7000: 700, 7001: 700}, "val": {8000: 60, 8001: 60}}
-SETTINGS = """train: images/train
-val: images/val
-names: [comic, fairy tale, novel, science]
-name: drawn
-detector: {model: yolov5n, start: scratch, imgsz: 320, epochs: 16}
-classifier: {model: yolo11n-cls, start: scratch, epochs: 40, patience: 40, degrees: 180, fliplr: 0.0}
-"""
+SIZE, SEED, NOMINAL_BATCH = (640, 480), 0, 64
+MODELS = {"detector": "yolov5n", "classifier": "yolo11n-cls"}
+PHOTOS = {"train": 700, "val": 60}
+VAL_SEEDS = (8000, 8001)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One training of a stage, from the weights of the round before it."""
+
+    stage: str
+    seeds: tuple[int, ...]
+    epochs: int
+    lr0: float | None
+
+
+ROUNDS = (
+    Round("detector", (7000, 7001), epochs=16, lr0=None),
+    Round("detector", (7000, 7001), epochs=10, lr0=5e-4),
+    Round("detector", (7002, 7003), epochs=9, lr0=5e-4),
+    Round("classifier", (7000, 7001), epochs=40, lr0=1e-3),
+    Round("classifier", (7000, 7001, 7002, 7003), epochs=10, lr0=6e-4),
+)
 
 
 def main() -> None:
-    """Draw, train, and put the weights in half precision beside their cards."""
+    """Draw, train round after round, and put the weights in half precision beside their cards."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("runs") / "benchmarks" / "start")
     work = parser.parse_args().work.resolve()
-    for part, counts in PARTS.items():
-        for seed, count in counts.items():
-            photos, labels = (work / kind / part / str(seed) for kind in ("images", "labels"))
-            if not (labels / "classes.txt").exists():
-                draw_photos(photos, labels, count=count, seed=seed, size=SIZE)
-    (work / "data.yaml").write_text(SETTINGS, encoding="utf-8")
-    os.chdir(work)
-    made = train(work / "data.yaml", make_console())
-    for stage in ("detector", "classifier"):
-        ship(made.weights, stage)
+    latest: dict[str, yolo.Checkpoint] = {}
+    for number, a_round in enumerate(ROUNDS):
+        done = work / f"round{number}.pt"
+        if not done.exists():
+            tensors = latest[a_round.stage].tensors if a_round.stage in latest else {}
+            yolo.write_checkpoint(done, train(a_round, tensors, work, number))
+        latest[a_round.stage] = yolo.read_checkpoint(done)
+    for stage, checkpoint in latest.items():
+        ship(stage, checkpoint)
 
 
-def ship(folder: Path, stage: str) -> None:
-    """Write a stage's weights as a starting point: tensors only, in half precision."""
-    cards = read_cards(folder)
-    card = cards.detector if stage == "detector" else cards.classifier
-    checkpoint = yolo.read_checkpoint(weights_file(folder, stage))
+def train(a_round: Round, tensors: Mapping[str, Tensor], work: Path, number: int) -> yolo.Checkpoint:
+    """The best epoch of a round."""
+    config, dataset = describe(a_round, work, number)
+    folder = work / f"round{number}"
+    prepared = prepare(dataset, config, folder / "prepared", on_photo=lambda: None)
+    with TrainingLog(make_console(), a_round.stage) as log:
+        if a_round.stage == "detector":
+            return yolo.read_checkpoint(train_detector(a_round, tensors, prepared, folder, log))
+        train_crops(a_round, tensors, prepared, config, folder, log)
+    return yolo.read_checkpoint(folder / "classifier.pt")
+
+
+def train_detector(
+    a_round: Round, tensors: Mapping[str, Tensor], prepared: Prepared, folder: Path, log: TrainingLog
+) -> Path:
+    """The checkpoint of the best epoch."""
+    job = yolo.DetectorJob(
+        model_name=MODELS["detector"],
+        tensors=tensors,
+        data=prepared.detector_data,
+        folder=folder / "detector",
+        imgsz=320,
+        batch=16,
+        nbs=NOMINAL_BATCH,
+        epochs=a_round.epochs,
+        patience=a_round.epochs,
+        seed=SEED,
+        lr0=a_round.lr0,
+        device="cpu",
+        on_step=log.on_step,
+        on_epoch=log.on_epoch,
+    )
+    return yolo.train_detector(job)
+
+
+def train_crops(
+    a_round: Round, tensors: Mapping[str, Tensor], prepared: Prepared, config: Config, folder: Path, log: TrainingLog
+) -> None:
+    """Write the best epoch to ``classifier.pt`` in ``folder``."""
+    job = ClassifierJob(
+        model_name=MODELS["classifier"],
+        tensors=tensors,
+        class_names=KINDS,
+        train=prepared.train,
+        val=prepared.val,
+        settings=config.classifier,
+        folder=folder / "classifier",
+        seed=SEED,
+        device="cpu",
+        on_step=log.on_step,
+        on_epoch=log.on_epoch,
+        lr0=a_round.lr0,
+    )
+    train_classifier(job, folder / "classifier.pt")
+
+
+def describe(a_round: Round, work: Path, number: int) -> tuple[Config, DataSet]:
+    """The round's data set, drawn where it is not there yet."""
+    places = {part: [draw(work, part, seed) for seed in seeds] for part, seeds in parts(a_round).items()}
+    file = work / f"round{number}.yaml"
+    classifier = {"epochs": a_round.epochs, "patience": a_round.epochs, "degrees": 180, "fliplr": 0.0}
+    record = {**places, "names": list(KINDS), "detector": {"imgsz": 320}, "classifier": classifier}
+    file.write_text(yaml.safe_dump(record), encoding="utf-8")
+    config = read_config(file)
+    return config, load_dataset(file, config)
+
+
+def parts(a_round: Round) -> dict[str, tuple[int, ...]]:
+    """Seeds of the photos of each part."""
+    return {"train": a_round.seeds, "val": VAL_SEEDS}
+
+
+def draw(work: Path, part: str, seed: int) -> str:
+    """A folder of drawn photos."""
+    photos, labels = (work / kind / part / str(seed) for kind in ("images", "labels"))
+    if not (labels / "classes.txt").exists():
+        draw_photos(photos, labels, count=PHOTOS[part], seed=seed, size=SIZE)
+    return photos.as_posix()
+
+
+def ship(stage: str, checkpoint: yolo.Checkpoint) -> None:
+    """Write a stage's weights as a starting point, tensors only, in half precision, with its card."""
     halved = {name: half(tensor) for name, tensor in checkpoint.tensors.items()}
-    target = SHIPPED / f"{card.model_name}-drawn.pt"
-    yolo.write_checkpoint(target, yolo.Checkpoint(card.model_name, checkpoint.task, halved))
+    target = SHIPPED / f"{checkpoint.model_name}-drawn.pt"
+    yolo.write_checkpoint(target, yolo.Checkpoint(checkpoint.model_name, checkpoint.task, halved))
     record = {
         "made_by": "benchmarks/draw_start.py",
         "use": "a start for training, never predicted with",
-        "model_name": card.model_name,
-        "class_names": card.class_names if stage == "classifier" else ["subject"],
-        "imgsz": card.imgsz,
-        "seed": card.seed,
-        "photos_by_seed": PARTS,
-        "metrics": card.metrics,
-        "data": card.data,
-        "val": card.val,
-        "versions": card.versions,
+        "stage": stage,
+        "model_name": checkpoint.model_name,
+        "class_names": KINDS if stage == "classifier" else ["subject"],
+        "photos_a_seed": PHOTOS,
+        "val_seeds": VAL_SEEDS,
+        "rounds": [asdict(a_round) for a_round in ROUNDS if a_round.stage == stage],
+        "versions": installed_versions(),
     }
     target.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 

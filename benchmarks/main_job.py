@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PHOTOS, SEED = 40, 2026
+PHOTOS, SEED = 40, 31
 SAMPLE_GOALS = {"train_seconds": "<= 360", "found": ">= 0.95", "top1_detected": ">= 0.92"}
 REAL_GOALS = {"train_seconds": "<= 720", "map50": ">= 0.97", "top1_true": ">= 0.94", "f1": ">= 0.90"}
 REAL_SETTINGS = """

@@ -30,6 +30,9 @@ from pipeline.prepare import CropSource
 
 _SMOOTHING = 0.05
 _LEARNING_RATE = 1e-3
+_GENTLE_RATE = 1e-4
+"""For weights that fill the whole network, its head included: they know the classes, and would forget at first."""
+
 _WEIGHT_DECAY = 0.02
 
 
@@ -46,6 +49,7 @@ class ClassifierJob:
         settings: image size, batch, epochs and the like.
         folder: where the checkpoint goes.
         seed: of the head's first weights, the order and the augmentation.
+        lr0: highest learning rate; None for 1e-3, or a tenth of it where ``tensors`` fill the whole network.
         device: ``cpu``, ``mps`` or the number of a GPU.
         on_step: called after each training step with the part of all steps that is done, 0 to 1.
         on_epoch: called after each epoch.
@@ -62,6 +66,7 @@ class ClassifierJob:
     device: str
     on_step: Callable[[float], None]
     on_epoch: Callable[[yolo.Epoch], None]
+    lr0: float | None = None
 
 
 class Classifier:
@@ -122,11 +127,11 @@ def train_classifier(job: ClassifierJob, weights: Path) -> None:
         raise DataError(f"{len(job.train)} crop to learn from", expected="at least two", remedy="label more photos")
     torch.manual_seed(job.seed)
     network = build_backbone(job.model_name, class_count=len(job.class_names))
-    yolo.transfer(network, job.tensors)
+    complete = yolo.transfer(network, job.tensors) == len(network.state_dict())
     keeper = ModelCheckpoint(dirpath=job.folder, filename="best", monitor="val_loss", enable_version_counter=False)
     with _quiet_lightning():
         trainer = _make_trainer(job, keeper)
-        _fit(trainer, _Training(network, job), job)
+        _fit(trainer, _Training(network, job, job.lr0 or (_GENTLE_RATE if complete else _LEARNING_RATE)), job)
     best = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
     tensors = {name.removeprefix("network."): tensor for name, tensor in best.items()}
     yolo.write_checkpoint(weights, yolo.Checkpoint(job.model_name, yolo.CLASSIFY, tensors))
@@ -147,10 +152,11 @@ def _fit(trainer: pl.Trainer, module: _Training, job: ClassifierJob) -> None:
 class _Training(pl.LightningModule):
     """Cross entropy with AdamW and one warm-up and decay of the learning rate (Smith and Topin 2018, one-cycle)."""
 
-    def __init__(self, network: nn.Module, job: ClassifierJob) -> None:
+    def __init__(self, network: nn.Module, job: ClassifierJob, rate: float) -> None:
         super().__init__()
         self.network = network
         self.job = job
+        self.rate = rate
 
     def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
         images, targets = batch
@@ -168,9 +174,9 @@ class _Training(pl.LightningModule):
         decayed = [weight for weight in self.parameters() if weight.ndim > 1]
         others = [weight for weight in self.parameters() if weight.ndim <= 1]
         groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+        optimizer = torch.optim.AdamW(groups, lr=self.rate, weight_decay=_WEIGHT_DECAY)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LEARNING_RATE, total_steps=steps, pct_start=0.15)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.rate, total_steps=steps, pct_start=0.15)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

@@ -129,6 +129,7 @@ def _draw_lines(axes: Axes, title: str, epochs: Sequence[Epoch], values: Sequenc
         axes.plot(numbers, [value[name] for value in values], marker=".", label=name)
     axes.set_title(title)
     axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     if values:
         axes.legend()

@@ -124,7 +124,9 @@ def _trainer_settings(job: DetectorJob) -> dict[str, object]:
         "pretrained": False,
         "plots": True,
         "verbose": False,
-        **({} if job.lr0 is None else {"optimizer": "AdamW", "lr0": job.lr0, "warmup_epochs": 1}),
+        **(
+            {} if job.lr0 is None else {"optimizer": "AdamW", "lr0": job.lr0, "warmup_epochs": 1, "warmup_bias_lr": 0.0}
+        ),
     }
 
 
