@@ -124,12 +124,14 @@ def _readable(class_names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _draw_lines(axes: Axes, title: str, epochs: Sequence[Epoch], values: Sequence[Any]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     numbers = [epoch.number for epoch in epochs]
     for name in values[0] if values else ():
         axes.plot(numbers, [value[name] for value in values], marker=".", label=name)
     axes.set_title(title)
     axes.set_xlabel("epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     if values:
         axes.legend()
