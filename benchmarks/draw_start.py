@@ -57,27 +57,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("runs") / "benchmarks" / "start")
     work = parser.parse_args().work.resolve()
-    latest: dict[str, yolo.Checkpoint] = {}
+    latest: dict[str, tuple[yolo.Checkpoint, dict[str, float]]] = {}
     for number, a_round in enumerate(ROUNDS):
         done = work / f"round{number}.pt"
         if not done.exists():
-            tensors = latest[a_round.stage].tensors if a_round.stage in latest else {}
-            yolo.write_checkpoint(done, train(a_round, tensors, work, number))
-        latest[a_round.stage] = yolo.read_checkpoint(done)
-    for stage, checkpoint in latest.items():
-        ship(stage, checkpoint)
+            tensors = latest[a_round.stage][0].tensors if a_round.stage in latest else {}
+            checkpoint, scores = train(a_round, tensors, work, number)
+            done.with_suffix(".json").write_text(json.dumps(scores), encoding="utf-8")
+            yolo.write_checkpoint(done, checkpoint)
+        latest[a_round.stage] = yolo.read_checkpoint(done), json.loads(done.with_suffix(".json").read_text("utf-8"))
+    for stage, (checkpoint, scores) in latest.items():
+        ship(stage, checkpoint, scores)
 
 
-def train(a_round: Round, tensors: Mapping[str, Tensor], work: Path, number: int) -> yolo.Checkpoint:
-    """The best epoch of a round."""
+def train(
+    a_round: Round, tensors: Mapping[str, Tensor], work: Path, number: int
+) -> tuple[yolo.Checkpoint, dict[str, float]]:
+    """The best epoch of a round, and its scores on val."""
     config, dataset = describe(a_round, work, number)
     folder = work / f"round{number}"
     prepared = prepare(dataset, config, folder / "prepared", on_photo=lambda: None)
     with TrainingLog(make_console(), a_round.stage) as log:
         if a_round.stage == "detector":
-            return yolo.read_checkpoint(train_detector(a_round, tensors, prepared, folder, log))
-        train_crops(a_round, tensors, prepared, config, folder, log)
-    return yolo.read_checkpoint(folder / "classifier.pt")
+            best = train_detector(a_round, tensors, prepared, folder, log)
+            chosen = max(log.epochs, key=lambda epoch: epoch.scores["mAP50-95"])
+        else:
+            best = train_crops(a_round, tensors, prepared, config, folder, log)
+            chosen = min(log.epochs, key=lambda epoch: epoch.losses["val"])
+    return yolo.read_checkpoint(best), dict(chosen.scores)
 
 
 def train_detector(
@@ -105,8 +112,8 @@ def train_detector(
 
 def train_crops(
     a_round: Round, tensors: Mapping[str, Tensor], prepared: Prepared, config: Config, folder: Path, log: TrainingLog
-) -> None:
-    """Write the best epoch to ``classifier.pt`` in ``folder``."""
+) -> Path:
+    """The weights of the best epoch."""
     job = ClassifierJob(
         model_name=MODELS["classifier"],
         tensors=tensors,
@@ -122,6 +129,7 @@ def train_crops(
         lr0=a_round.lr0,
     )
     train_classifier(job, folder / "classifier.pt")
+    return folder / "classifier.pt"
 
 
 def describe(a_round: Round, work: Path, number: int) -> tuple[Config, DataSet]:
@@ -148,7 +156,7 @@ def draw(work: Path, part: str, seed: int) -> str:
     return photos.as_posix()
 
 
-def ship(stage: str, checkpoint: yolo.Checkpoint) -> None:
+def ship(stage: str, checkpoint: yolo.Checkpoint, scores: Mapping[str, float]) -> None:
     """Write a stage's weights as a starting point, tensors only, in half precision, with its card."""
     halved = {name: half(tensor) for name, tensor in checkpoint.tensors.items()}
     target = SHIPPED / f"{checkpoint.model_name}-drawn.pt"
@@ -161,6 +169,7 @@ def ship(stage: str, checkpoint: yolo.Checkpoint) -> None:
         "class_names": KINDS if stage == "classifier" else ["subject"],
         "photos_a_seed": PHOTOS,
         "val_seeds": VAL_SEEDS,
+        "metrics": {name: round(value, 4) for name, value in scores.items()},
         "rounds": [asdict(a_round) for a_round in ROUNDS if a_round.stage == stage],
         "versions": installed_versions(),
     }
