@@ -139,7 +139,7 @@ def judge(sorter: Sorter, annotations: Iterable[Annotation], *, on_photo: Callab
 
 def score(judged: Sequence[JudgedPhoto], *, confidence: float) -> Scores:
     """The figures at a threshold of the detector, 0 to 1."""
-    counts = np.array([_count(photo, confidence) for photo in judged], float).reshape(-1, 4)
+    counts = _count_all(judged, confidence)
     right, made, true, found = counts.sum(0)
     precisions = _average_precisions(judged)
     on_truth = [
@@ -147,7 +147,7 @@ def score(judged: Sequence[JudgedPhoto], *, confidence: float) -> Scores:
         for photo in judged
         for name, subject in zip(photo.on_truth, photo.truth, strict=True)
     ]
-    low, high = _bootstrap_f1(counts)
+    low, high = np.quantile(_resample_f1(counts), (0.025, 0.975))
     return Scores(
         photos=len(judged),
         subjects=int(true),
@@ -159,18 +159,24 @@ def score(judged: Sequence[JudgedPhoto], *, confidence: float) -> Scores:
         precision=_ratio(right, made),
         recall=_ratio(right, true),
         f1=_ratio(2 * right, made + true),
-        f1_low=low,
-        f1_high=high,
+        f1_low=float(low),
+        f1_high=float(high),
         confidence=confidence,
     )
 
 
 def choose_confidence(judged: Sequence[JudgedPhoto]) -> float:
-    """The threshold with the best F1 of the chain; the middle of them where several are equally good."""
-    totals = [np.sum([_count(photo, threshold) for photo in judged], axis=0) for threshold in THRESHOLDS]
-    scores = [_ratio(2 * right, made + true) for right, made, true, _ in totals]
-    best = [threshold for threshold, value in zip(THRESHOLDS, scores, strict=True) if value == max(scores)]
-    return best[len(best) // 2]
+    """The lowest threshold at which the F1 of the chain is within one standard error of the best.
+
+    On a few dozen photos the best F1 stands out from its neighbours by chance (the one-standard-error rule of Breiman
+    et al. 1984). Among equals the lower one is better: a row too many can be deleted in the spreadsheet, a subject
+    that was missed cannot be put back.
+    """
+    counts = {threshold: _count_all(judged, threshold) for threshold in THRESHOLDS}
+    scores = {threshold: float(_f1(table.sum(0))) for threshold, table in counts.items()}
+    best = max(THRESHOLDS, key=scores.__getitem__)
+    allowed = scores[best] - float(_resample_f1(counts[best]).std())
+    return min(threshold for threshold in THRESHOLDS if scores[threshold] >= allowed)
 
 
 def _choose_photos(data_file: Path, on: str, class_names: tuple[str, ...]) -> tuple[tuple[Annotation, ...], list[str]]:
@@ -226,13 +232,22 @@ def _correct_rows(photo: JudgedPhoto) -> NDArray[np.bool_]:
     return rows
 
 
-def _bootstrap_f1(counts: NDArray[np.float64]) -> tuple[float, float]:
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(counts), (_RESAMPLES, len(counts)))
-    right, made, true, _ = counts[drawn].sum(1).T
-    values = 2 * right / np.maximum(made + true, 1)
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
+def _count_all(judged: Sequence[JudgedPhoto], confidence: float) -> NDArray[np.float64]:
+    """What ``_count`` says of each photo: shape (photos, 4)."""
+    return np.array([_count(photo, confidence) for photo in judged], float).reshape(-1, 4)
+
+
+def _resample_f1(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 of as many photos drawn with replacement, many times: shape (resamples,)."""
+    drawn = np.random.default_rng(0).integers(0, len(counts), (_RESAMPLES, len(counts)))
+    return _f1(counts[drawn].sum(1))
+
+
+def _f1(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 of counts of right, made and true boxes along the last axis; 0 where there are none."""
+    right, made, true, _ = np.moveaxis(totals, -1, 0)
+    values: NDArray[np.float64] = 2 * right / np.maximum(made + true, 1)
+    return values
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -110,10 +110,20 @@ def test_average_precision_heeds_the_faintest_detection() -> None:
     assert scores.found == 0
 
 
-def test_threshold_is_the_middle_of_the_best() -> None:
+def test_threshold_is_not_moved_by_what_chance_may_do() -> None:
+    found = judge([(HERE, "cat")], [predict(HERE, "cat", 0.9)])
+    faint = judge([(HERE, "cat")], [predict(HERE, "cat", 0.32)])
+    false = judge([(HERE, "cat")], [predict(HERE, "cat", 0.9), predict(FAR, "cat", 0.36)])
+    assert (
+        choose_confidence([found] * 8 + [faint] + [false] * 2) == 0.1
+    )  # at 0.40, F1 0.95 for 0.96: no real difference
+    assert choose_confidence([found] * 8 + [false] * 40) == 0.4
+
+
+def test_threshold_is_the_lowest_of_equals() -> None:
     photo = judge([(HERE, "cat")], [predict(HERE, "cat", 0.72), predict(FAR, "cat", 0.33)])
-    assert choose_confidence([photo]) == 0.55  # 0.35 to 0.70 are equally good
-    assert choose_confidence([judge([(HERE, "cat")], [])]) == THRESHOLDS[len(THRESHOLDS) // 2]
+    assert choose_confidence([photo]) == 0.35  # up to 0.70 the F1 is 1
+    assert choose_confidence([judge([(HERE, "cat")], [])]) == THRESHOLDS[0]
 
 
 def test_interval_holds_the_figure_and_narrows_with_more_photos() -> None:
