@@ -43,6 +43,7 @@ Figures = dict[str, float]
 def main() -> None:
     """Run the cases that are not done yet, and print the figures of all."""
     options = parse_options()
+    options.work = options.work.resolve()  # the commands below run in folders of their own
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print_figures("sample", run_once(options.work / "sample", run_sample), SAMPLE_GOALS)
     if options.data:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,9 @@ from pipeline.environment import ROOT
 from pipeline.sample import KINDS, draw_photos
 from pipeline.sorter import Sorter
 from pipeline.training import Training, train
+
+# A shell starts what runs in its background with Ctrl-C ignored, and children inherit that: the tests of it would wait.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
