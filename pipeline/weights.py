@@ -107,6 +107,7 @@ def read_cards(folder: Path) -> Cards:
     Raises:
         WeightsError: there is no pair, or its cards cannot be understood or do not belong together.
     """
+    _put_back(folder)
     if folder.resolve() == SHIPPED:
         raise WeightsError("starting points, never predicted with", where=folder, remedy=TRAIN_FIRST)
     if not has_pair(folder):
@@ -120,13 +121,13 @@ def read_cards(folder: Path) -> Cards:
 
 
 def install_pair(source: Path, target: Path) -> None:
-    """Put a pair in the place of another; the files are written beside it first, so that there always is a whole one.
+    """Put a pair in the place of another, which is moved aside first: at every moment one of them is whole.
 
     Raises:
         OutputError: it cannot be written there.
     """
     fresh = target.with_name(f".{target.name}.new")
-    old = target.with_name(f".{target.name}.old")
+    old = _aside(target)
     for stage in _STAGES:
         for suffix in (".pt", ".json"):
             with replacing(fresh / f"{stage}{suffix}") as temporary:
@@ -136,6 +137,16 @@ def install_pair(source: Path, target: Path) -> None:
         target.rename(old)
     fresh.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}.old"
+
+
+def _put_back(folder: Path) -> None:
+    """Where installing was cut off between its two moves, the pair moved aside is the one in use."""
+    if _aside(folder).is_dir() and not folder.exists():
+        _aside(folder).rename(folder)
 
 
 def portable_path(file: Path) -> str:
@@ -150,6 +161,7 @@ def check_owner(folder: Path, data_file: Path) -> None:
     Raises:
         WeightsError: they belong to another data set that is still there, or their cards are damaged.
     """
+    _put_back(folder)
     if not has_pair(folder):
         return
     try:

@@ -15,6 +15,13 @@ from pipeline.training import Training
 from pipeline.weights import SHIPPED, check_owner, default_weights, has_pair, install_pair, portable_path, read_cards
 
 
+def test_installing_cut_off_between_its_two_moves_loses_no_pair(eager: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weights" / "mine"
+    shutil.copytree(eager, folder.with_name(".mine.old"))
+    assert read_cards(folder).detector.stage == "detector"
+    assert has_pair(folder)
+
+
 def test_cards_say_what_the_pair_needs_and_was_made_of(trained: Training) -> None:
     cards = read_cards(trained.weights)
     assert (cards.detector.model_name, cards.classifier.model_name) == ("yolov5n", "yolo11n-cls")
