@@ -79,6 +79,50 @@ def sample(
     print(f'{photos} photos drawn; go on with: make train DATA="{file}"')
 
 
+@app.command("import")
+def import_photos(
+    folder: Annotated[Path, typer.Argument(help="Photos as they come from the phone.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the copies; by default images/<name of FOLDER>.")
+    ] = None,
+) -> None:
+    """Copy photos as upright JPEGs, which LabelImg can show, HEIC too; the originals stay."""
+    raise NotImplementedError(folder, out)
+
+
+@app.command()
+def label(
+    data: Data = _DATA,
+    part: Annotated[str, typer.Option(help="Which photos: 'train', 'val', 'test', or 'all'.")] = "all",
+) -> None:
+    """Open LabelImg on the data set, with its classes, its labels and its format."""
+    raise NotImplementedError(data, part)
+
+
+@app.command()
+def check(
+    data: Data = _DATA,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the page; by default runs/<data set>/check.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for everything wrong in photos and labels: where, what, and what to do."""
+    raise NotImplementedError(data, out, as_json)
+
+
+@app.command()
+def split() -> None:
+    """Share photos out into train, val and test, or folds; near duplicates and bursts stay together."""
+    raise NotImplementedError
+
+
+@app.command()
+def convert() -> None:
+    """Write the labels in another of LabelImg's formats."""
+    raise NotImplementedError
+
+
 @app.command()
 def train(data: Data = _DATA) -> None:
     """Train the detector and the classifier on a data set."""

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -33,6 +33,8 @@ class DetectorSettings(Section):
     """How stage one is trained and used.
 
     Attributes:
+        weights: a detector that cropsort trained, ``weights/<data set>/detector.pt``, to crop with where the photos are
+            sorted and not labelled; by default none, and the whole photo is the subject.
         model: an Ultralytics detection model by name, such as ``yolov5n`` or ``yolo11s``; by default that of the
             weights it starts from, else ``yolov5n``.
         start: weights to start from: ``auto`` (what ``weights/start/`` ships for the model, else none), ``scratch``,
@@ -45,6 +47,7 @@ class DetectorSettings(Section):
         single_cls: find "the subject" whatever its class, and leave the class to stage two.
     """
 
+    weights: str | None = Field(default=None, min_length=1)
     model: str | None = Field(default=None, min_length=1)
     start: str = Field(default="auto", min_length=1)
     imgsz: int = Field(default=640, ge=32, le=4096, multiple_of=32)
@@ -135,6 +138,10 @@ class Config(Section):
         nc: number of classes, as Ultralytics and Roboflow write it; must agree with ``names``.
         channels: colour channels; only 3.
         roboflow: where Roboflow keeps its own notes; not read.
+        label_format: what new labels are written as, ``yolo``, ``voc`` or ``createml``; by default what the data set's
+            labels are in, else ``yolo``.
+        classes_from: what says the class of a photo: ``labels``, the boxes drawn in it; ``folders``, the folder it
+            lies in (``apple/001.jpg``); or ``names``, the beginning of its name (``cat.0.jpg``).
         seed: seed of the split, the start and the training.
         device: ``auto``, ``cpu``, ``mps``, or the number of a CUDA GPU.
         memory: limit for training, such as ``4GB`` or ``80%``.
@@ -151,6 +158,8 @@ class Config(Section):
     nc: int | None = None
     channels: int = 3
     roboflow: dict[str, Any] | None = None
+    label_format: Literal["yolo", "voc", "createml"] | None = None
+    classes_from: Literal["labels", "folders", "names"] = "labels"
     seed: int = Field(default=0, ge=0)
     device: Annotated[str, BeforeValidator(_as_text)] = Field(default="auto", pattern=r"^(auto|cpu|mps|\d+)$")
     memory: str | None = None

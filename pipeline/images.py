@@ -59,6 +59,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 _ORIENTATION, _EXIF_IFD, _DATE_TIME_ORIGINAL = 0x0112, 0x8769, 0x9003
 
 
@@ -78,6 +79,23 @@ class Photo:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels, upright."""
         return int(self.pixels.shape[1]), int(self.pixels.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a photo says of itself before it is decoded.
+
+    Args:
+        size: width and height of the upright photo in pixels.
+        orientation: how its stored pixels must still be turned, 1 to 8 as EXIF numbers it; 1 where they are upright.
+        captured: EXIF capture time as ``YYYY-MM-DD HH:MM:SS``; None where the photo has none.
+        format: Pillow's name of what its content is, such as ``JPEG``, ``MPO`` or ``HEIF``.
+    """
+
+    size: tuple[int, int]
+    orientation: int
+    captured: str | None
+    format: str
 
 
 def is_photo(path: Path) -> bool:
@@ -159,8 +177,8 @@ def read_photo(source: Path | bytes, *, name: str = "") -> Photo:
         raise PhotoError(f"cannot be decoded ({error or type(error).__name__})", where=where) from error
 
 
-def read_size(path: Path) -> tuple[int, int]:
-    """Width and height of the upright photo in pixels, from its header alone.
+def read_header(path: Path) -> Header:
+    """What a photo's header says; nothing is decoded.
 
     Raises:
         PhotoError: it cannot be told.
@@ -168,13 +186,24 @@ def read_size(path: Path) -> tuple[int, int]:
     _prepare_pillow()
     try:
         with _quiet(), Image.open(path) as image:
+            exif = _read_exif(image)
+            orientation = _orientation(image, exif)
             width, height = image.size
-            turned = _orientation(image, _read_exif(image)) in (5, 6, 7, 8)
+            size = (height, width) if orientation in _ON_ITS_SIDE else (width, height)
+            return Header(size, orientation, _capture_time(exif), image.format or "")
     except UnidentifiedImageError as error:
         raise PhotoError("not a photo in any known format", where=path) from error
     except Exception as error:  # as in read_photo
         raise PhotoError(f"cannot be opened ({error or type(error).__name__})", where=path) from error
-    return (height, width) if turned else (width, height)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height of the upright photo in pixels, from its header alone.
+
+    Raises:
+        PhotoError: it cannot be told.
+    """
+    return read_header(path).size
 
 
 def shrink(pixels: Pixels, longest: int) -> Pixels:
@@ -241,7 +270,8 @@ def _read_exif(image: Image.Image) -> Image.Exif:
 
 def _orientation(image: Image.Image, exif: Image.Exif) -> int:
     """How the picture must still be turned, as EXIF numbers it; Pillow turns a TIFF itself while it loads."""
-    return 1 if image.format == "TIFF" else exif.get(_ORIENTATION, 1)
+    turn = 1 if image.format == "TIFF" else exif.get(_ORIENTATION, 1)
+    return turn if turn in _UPRIGHT else 1
 
 
 def _capture_time(exif: Image.Exif) -> str | None:
