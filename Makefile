@@ -3,12 +3,14 @@
 PYTHON ?= python3
 DATA = data.yaml
 PHOTOS =
+NAMES =
 OUT =
 
 # Recipes read these from their environment, as "$$PHOTOS": no path is ever pasted into a command, whatever it holds.
-export DATA PHOTOS OUT
+export DATA PHOTOS NAMES OUT
 
 READY = .venv/.ready
+LABEL_READY = .venv/.ready-label
 VENV_PYTHON = .venv/bin/python
 CROPSORT = $(VENV_PYTHON) -m pipeline
 
@@ -19,17 +21,23 @@ DATA_IF_GIVEN = $(if $(filter command,$(origin DATA)),--data "$$DATA")
 BENCHMARKS = $(filter-out benchmarks/draw_%,$(wildcard benchmarks/[a-z]*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train predict evaluate sample init test test-slow lint format lock bench clean photos-given
+.PHONY: help setup label train check predict evaluate sample init import test test-slow lint format lock bench clean photos-given
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo 'Settings: DATA=data.yaml  PHOTOS=folder  OUT=folder  PYTHON=python3; a $$ in a path is written $$$$'
+	@echo 'Settings: DATA=data.yaml  PHOTOS=folder  NAMES="a, b"  OUT=folder  PYTHON=python3; a $$ in a path is written $$$$'
 
 setup: ## Make .venv and install the packages that requirements.lock names (done by itself where needed)
 	@$(PYTHON) -m pipeline setup
 
+label: $(LABEL_READY) ## Open LabelImg on the photos of DATA, with its classes; fetches LabelImg the first time
+	@$(CROPSORT) label --data "$$DATA"
+
 train: $(READY) ## Train the detector and the classifier that DATA describes
 	@$(CROPSORT) train --data "$$DATA"
+
+check: $(READY) ## Say what is wrong with the photos and labels of DATA, with a page of pictures in OUT where given
+	@$(CROPSORT) check --data "$$DATA" $${OUT:+--out "$$OUT"}
 
 predict: photos-given $(READY) ## Sort the subjects in the folder PHOTOS into a spreadsheet, in OUT where given
 	@$(CROPSORT) predict --data "$$DATA" $${OUT:+--out "$$OUT"} -- "$$PHOTOS"
@@ -40,8 +48,11 @@ evaluate: $(READY) ## Score the trained pair on the test photos of DATA
 sample: $(READY) ## Draw a small labelled data set to try everything on, in OUT (sample, where none is given)
 	@$(CROPSORT) sample -- "$${OUT:-sample}"
 
-init: photos-given $(READY) ## Write a data.yaml for the labelled photos in the folder PHOTOS
-	@$(CROPSORT) init $(DATA_IF_GIVEN) -- "$$PHOTOS"
+init: photos-given $(READY) ## Write a data.yaml for the folder PHOTOS; NAMES="apple, pear" where nothing is labelled yet
+	@$(CROPSORT) init $(DATA_IF_GIVEN) $${NAMES:+--names "$$NAMES"} -- "$$PHOTOS"
+
+import: photos-given $(READY) ## Copy the phone photos in the folder PHOTOS as upright JPEGs, to OUT where given
+	@$(CROPSORT) import $${OUT:+--out "$$OUT"} -- "$$PHOTOS"
 
 test: lint ## Lint, then the fast tests
 	@$(VENV_PYTHON) -m pytest -m "not slow and not gpu"
@@ -58,10 +69,13 @@ format: $(READY) ## Lay the code out, and mend what can be mended without asking
 	@$(VENV_PYTHON) -m ruff check --fix-only --quiet .
 	@$(VENV_PYTHON) -m ruff format .
 
-lock: $(READY) ## Write requirements.lock anew from pyproject.toml; versions stay where they still fit
+lock: $(READY) ## Write both locks anew from pyproject.toml; versions stay where they still fit
 	@$(VENV_PYTHON) -m uv --version >/dev/null 2>&1 || $(VENV_PYTHON) -m pip install --quiet uv
 	@$(VENV_PYTHON) -m uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--quiet -o requirements.lock
+	@$(VENV_PYTHON) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['label'], sep='\n')" \
+		| $(VENV_PYTHON) -m uv pip compile - --universal --python-version 3.11 --generate-hashes \
+		--quiet -o requirements-label.lock
 
 bench: $(READY) ## Measure what the README's figures say, on DATA where given
 	@set -e; for benchmark in $(BENCHMARKS); do $(VENV_PYTHON) "$$benchmark" $(DATA_IF_GIVEN); done
@@ -76,3 +90,6 @@ photos-given:
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m pipeline setup
+
+$(LABEL_READY): requirements-label.lock $(READY)
+	@$(PYTHON) -m pipeline setup --label

@@ -91,10 +91,11 @@ def train_detector(
     a_round: Round, tensors: Mapping[str, Tensor], prepared: Prepared, folder: Path, log: TrainingLog
 ) -> Path:
     """The checkpoint of the best epoch."""
+    assert prepared.detector is not None
     job = yolo.DetectorJob(
         model_name=MODELS["detector"],
         tensors=tensors,
-        data=prepared.detector_data,
+        data=prepared.detector.file,
         folder=folder / "detector",
         imgsz=320,
         batch=16,

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,6 +29,7 @@ Weights = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
+
 _DATA = Path("data.yaml")
 _CTRL_C = 130
 _debug = False
@@ -41,28 +42,39 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show the trace
 
 
 @app.command()
-def setup() -> None:
+def setup(
+    with_label: Annotated[bool, typer.Option("--label", help="LabelImg as well, with the Qt that it needs.")] = False,
+) -> None:
     """Make .venv with the packages of requirements.lock."""
     from pipeline.environment import set_up
 
-    set_up()
+    set_up(with_label=with_label)
 
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Photos, with LabelImg's files beside or below them.")],
+    folder: Annotated[Path, typer.Argument(help="Photos: labelled in LabelImg, sorted into folders, or neither yet.")],
     data: Annotated[Path | None, typer.Option("--data", help="The data.yaml to write; by default in FOLDER.")] = None,
+    names: Annotated[str, typer.Option(help="The classes, such as 'apple, pear'; by default those found.")] = "",
+    classes_from: Annotated[
+        Literal["labels", "folders", "names"] | None,
+        typer.Option(help="What says the class; by default labels, else folders.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
 ) -> None:
-    """Write a data.yaml for a folder of labelled photos: classes found, photos split."""
+    """Write a data.yaml for a folder of photos: classes found, photos split."""
     from pipeline.init import init_dataset
 
-    made = init_dataset(folder, data or folder / "data.yaml", seed=seed)
+    given = tuple(name.strip() for name in names.split(",") if name.strip())
+    made = init_dataset(folder, data or folder / "data.yaml", seed=seed, classes_from=classes_from, class_names=given)
     for note in made.notes:
-        print(f"note: {note}")
+        print(note)
     sizes = ", ".join(f"{count} {part}" for part, count in made.photos.items())
     print(f"{made.file}: {len(made.class_names)} classes ({', '.join(made.class_names)}), {sizes} photos")
-    print(f'go on with: make train DATA="{made.file}"')
+    if made.classes_from != "labels":
+        print(f"no boxes: the {made.classes_from} of the photos say the class")
+    step = "train" if "val" in made.photos else "label"
+    print(f'go on with: make {step} DATA="{made.file}"')
 
 
 @app.command()
@@ -87,7 +99,22 @@ def import_photos(
     ] = None,
 ) -> None:
     """Copy photos as upright JPEGs, which LabelImg can show, HEIC too; the originals stay."""
-    raise NotImplementedError(folder, out)
+    from pipeline.console import make_console
+    from pipeline.importing import default_folder, import_folder
+
+    copies = out or default_folder(folder)
+    made = import_folder(folder, copies, console=make_console())
+    counts = ", ".join(f"{count} {status}" for status, count in made.counts.items())
+    print(f"{made.counts.total()} files ({counts}; {made.hidden} hidden ones skipped); copies in {copies}")
+    print(f"which copy was made from which photo: {made.table}")
+    print(f'go on with: make init PHOTOS="{copies}" NAMES="your class, another class"')
+    unreadable = made.counts["unreadable"]
+    if unreadable:
+        print(f"{unreadable} of the photos could not be read: {made.table.name} says why", file=sys.stderr)
+    if made.refused:
+        raise ExceptionGroup("places that are taken", made.refused)
+    if unreadable:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -95,8 +122,11 @@ def label(
     data: Data = _DATA,
     part: Annotated[str, typer.Option(help="Which photos: 'train', 'val', 'test', or 'all'.")] = "all",
 ) -> None:
-    """Open LabelImg on the data set, with its classes, its labels and its format."""
-    raise NotImplementedError(data, part)
+    """Open LabelImg on the data set, with its classes, its labels and its format; say what changed."""
+    from pipeline.console import make_console
+    from pipeline.labelimg.launch import open_labelimg
+
+    open_labelimg(data, part, make_console())
 
 
 @app.command()
@@ -108,19 +138,61 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Look for everything wrong in photos and labels: where, what, and what to do."""
-    raise NotImplementedError(data, out, as_json)
+    from pipeline.config import read_config
+
+    read_config(data)  # said before the seconds that the rest takes to load
+    from pipeline.check import as_record, has_errors, report
+    from pipeline.check import check as run
+    from pipeline.console import make_console
+
+    dataset, page = run(data, out, make_console(errors=as_json))
+    if as_json:
+        print(json.dumps(as_record(dataset), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join([*report(dataset), f"with pictures: {page}"]))
+    if has_errors(dataset):
+        raise typer.Exit(1)
 
 
 @app.command()
-def split() -> None:
+def split(
+    data: Data = _DATA,
+    val: Annotated[float, typer.Option(help="Part of the photos for choosing epochs and thresholds.")] = 0.2,
+    test: Annotated[float, typer.Option(help="Part of the photos for scoring; 0 leaves test as it is.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Another seed, another split.")] = 0,
+    folds: Annotated[int, typer.Option(help="Write this many folds, each photo once in val, instead.")] = 0,
+    copy: Annotated[
+        Path | None, typer.Option("--copy", help="Copy photos and labels to this folder instead of writing lists.")
+    ] = None,
+) -> None:
     """Share photos out into train, val and test, or folds; near duplicates and bursts stay together."""
-    raise NotImplementedError
+    from pipeline.config import read_config
+
+    read_config(data)  # said before the second that the rest takes to load
+    from pipeline.console import make_console
+    from pipeline.resplit import resplit, resplit_folds
+
+    if folds and (folds < 2 or test or copy):
+        raise CropsortError(f"--folds {folds}", expected="2 or more, without --test and --copy")
+    if folds:
+        print(resplit_folds(data, folds=folds, seed=seed, console=make_console()))
+    else:
+        print(resplit(data, val=val, test=test, seed=seed, copy=copy, console=make_console()))
 
 
 @app.command()
-def convert() -> None:
-    """Write the labels in another of LabelImg's formats."""
-    raise NotImplementedError
+def convert(
+    to: Annotated[str, typer.Option("--to", help="The format: 'yolo', 'voc' or 'createml'.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the new labels; nothing there is overwritten.")],
+    data: Data = _DATA,
+) -> None:
+    """Write the labels in another of LabelImg's formats; the old ones stay."""
+    from pipeline.convert import convert_labels
+
+    made = convert_labels(data, format=to, folder=out)
+    for note in made.notes:
+        print(f"note: {note}")
+    print(f"{made.labels} labels written to {made.folder}")
 
 
 @app.command()

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import ConfigError
+from pipeline.problems import Kind, Severity
 
 _DOWNLOAD = "runs a program or fetches files when Ultralytics sees it"
 _MEMORY = re.compile(r"\d+(\.\d+)?\s*(GB|MB|%)")
@@ -142,6 +143,7 @@ class Config(Section):
             labels are in, else ``yolo``.
         classes_from: what says the class of a photo: ``labels``, the boxes drawn in it; ``folders``, the folder it
             lies in (``apple/001.jpg``); or ``names``, the beginning of its name (``cat.0.jpg``).
+        ignore: kinds of warnings of ``cropsort check`` that the user has looked at and that shall not be said again.
         seed: seed of the split, the start and the training.
         device: ``auto``, ``cpu``, ``mps``, or the number of a CUDA GPU.
         memory: limit for training, such as ``4GB`` or ``80%``.
@@ -160,6 +162,7 @@ class Config(Section):
     roboflow: dict[str, Any] | None = None
     label_format: Literal["yolo", "voc", "createml"] | None = None
     classes_from: Literal["labels", "folders", "names"] = "labels"
+    ignore: Annotated[tuple[str, ...], BeforeValidator(_as_places)] = ()
     seed: int = Field(default=0, ge=0)
     device: Annotated[str, BeforeValidator(_as_text)] = Field(default="auto", pattern=r"^(auto|cpu|mps|\d+)$")
     memory: str | None = None
@@ -178,6 +181,18 @@ class Config(Section):
     def _check_memory(cls, value: str | None) -> str | None:
         if value is not None and not _MEMORY.fullmatch(value):
             raise ValueError("a limit such as 4GB, 900MB or 80% is wanted")
+        return value
+
+    @field_validator("ignore")
+    @classmethod
+    def _check_ignored(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = [kind.slug for kind in Kind if kind.severity is not Severity.ERROR]
+        for name in value:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                raise ValueError(
+                    f"'{name}' is no warning of cropsort check{f', did you mean {near[0]}?' if near else ''}"
+                )
         return value
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline import yolo
 from pipeline.config import Config
 from pipeline.console import TrainingLog
-from pipeline.prepare import Prepared
+from pipeline.prepare import DetectorData
 from pipeline.starts import Start
 
 DEFAULT_MODEL = "yolov5n"
@@ -20,13 +20,13 @@ _STEPS_AN_EPOCH = 20
 
 
 def train_detector(
-    start: Start, prepared: Prepared, config: Config, folder: Path, *, device: str, log: TrainingLog
+    start: Start, data: DetectorData, config: Config, folder: Path, *, device: str, log: TrainingLog
 ) -> Path:
     """Train the detector on prepared photos.
 
     Args:
         start: architecture and weights to start from.
-        prepared: the photos.
+        data: prepared photos.
         config: its ``detector`` settings and seed.
         folder: where checkpoints, curves and pictures go.
         device: ``cpu``, ``mps`` or the number of a GPU.
@@ -39,11 +39,11 @@ def train_detector(
     job = yolo.DetectorJob(
         model_name=start.model_name,
         tensors=start.tensors,
-        data=prepared.detector_data,
+        data=data.file,
         folder=folder,
         imgsz=settings.imgsz,
         batch=settings.batch,
-        nbs=choose_nominal_batch(prepared.photos, settings.batch),
+        nbs=choose_nominal_batch(data.photos, settings.batch),
         epochs=settings.epochs,
         patience=settings.patience,
         seed=config.seed,

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import CropsortError
@@ -26,6 +27,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 STAMP = ".ready"
 """The file in ``.venv`` that says for which packages it was finished; the Makefile looks at its age."""
+
+LABEL_STAMP = ".ready-label"
+"""The same for LabelImg."""
+
+_LOCKS = {STAMP: "requirements.lock", LABEL_STAMP: "requirements-label.lock"}
 
 _TEMPORARY = Path(".venv", "tmp")
 _OLDEST = (3, 11)
@@ -39,6 +45,7 @@ The packages it needs are not installed yet. Set-up comes first, once (about {si
 
 Then `{python} -m pipeline COMMAND`, or make with the same words:
   init      write a data.yaml for photos that you labelled
+  label     draw boxes in LabelImg
   sample    draw a small labelled data set to try everything on
   train     train the detector and the classifier
   evaluate  score them on the test photos
@@ -95,8 +102,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     try:
         check_python((sys.version_info[0], sys.version_info[1]))
-        if arguments == ["setup"]:
-            set_up()
+        if arguments in (["setup"], ["setup", "--label"]):
+            set_up(with_label="--label" in arguments)
             return
         if not has_packages():
             _run_in_venv(arguments)
@@ -112,11 +119,12 @@ def main() -> None:
     cli.main()
 
 
-def set_up(root: Path = ROOT) -> None:
+def set_up(root: Path = ROOT, *, with_label: bool = False) -> None:
     """Make or repair ``.venv`` and install exactly what ``requirements.lock`` names; nothing to do takes no time.
 
     Args:
         root: the project's folder.
+        with_label: add LabelImg, as ``requirements-label.lock`` names it with what it needs.
 
     Raises:
         CropsortError: it could not be done; says why and what to do.
@@ -125,29 +133,26 @@ def set_up(root: Path = ROOT) -> None:
         # The Makefile compares ages: a newer lock that says the same must not look newer for ever.
         with contextlib.suppress(OSError):
             (root / ".venv" / STAMP).touch()
-        print(f".venv is ready. {_next_steps()}")
-        return
-    started = time.monotonic()
-    print(_announce(root), flush=True)
-    try:
-        _install(root)
-    except OSError as error:
-        raise explain_failure(str(error)) from error
-    print(f".venv is ready after {time.monotonic() - started:.0f} s. {_next_steps()}")
+    else:
+        _take_time(root, _announce(root), _install)
+    if with_label:
+        _add_label(root)
+    print(f".venv is ready. {_next_steps(with_label)}")
 
 
-def is_ready(root: Path = ROOT) -> bool:
-    """Whether ``.venv`` was finished, in this folder, for what ``requirements.lock`` and pyproject.toml say now."""
-    stamp = root / ".venv" / STAMP
-    wanted = compute_fingerprint(root).encode()
-    return venv_python(root).exists() and stamp.is_file() and stamp.read_bytes() == wanted
+def is_ready(root: Path = ROOT, *, stamp: str = STAMP) -> bool:
+    """Whether ``.venv`` was finished, in this folder, for what the stamp's lock and pyproject.toml say now."""
+    written = root / ".venv" / stamp
+    wanted = compute_fingerprint(root, lock=_LOCKS[stamp]).encode()
+    return venv_python(root).exists() and written.is_file() and written.read_bytes() == wanted
 
 
-def compute_fingerprint(root: Path) -> str:
+def compute_fingerprint(root: Path, *, lock: str = "requirements.lock") -> str:
     """Hash what a finished ``.venv`` depends on.
 
     Args:
         root: the project's folder. It counts too: a project that was moved has to be installed again.
+        lock: name of the file that says what is installed.
 
     Returns:
         A SHA-256 in hex of the lock, pyproject.toml's dependencies and commands, and the folder.
@@ -158,7 +163,7 @@ def compute_fingerprint(root: Path) -> str:
     import tomllib  # new in Python 3.11, and an older one has to be able to import this module
 
     try:
-        lock = (root / "requirements.lock").read_bytes()
+        pinned = (root / lock).read_bytes()
         project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     except FileNotFoundError as error:
         name = Path(str(error.filename)).name
@@ -167,7 +172,7 @@ def compute_fingerprint(root: Path) -> str:
         raise CropsortError(str(error), where="pyproject.toml", expected="TOML with a [project] table") from error
     keys = ("dependencies", "optional-dependencies", "scripts")
     said = json.dumps([str(root), {key: project.get(key) for key in keys}], sort_keys=True)
-    return hashlib.sha256(lock.replace(b"\r\n", b"\n") + said.encode()).hexdigest()
+    return hashlib.sha256(pinned.replace(b"\r\n", b"\n") + said.encode()).hexdigest()
 
 
 def check_python(version: tuple[int, int]) -> None:
@@ -269,6 +274,35 @@ def _hand_over(command: list[str]) -> None:
     sys.exit(subprocess.call(command))
 
 
+def _take_time(root: Path, announcement: str, install: Callable[[Path], None]) -> None:
+    started = time.monotonic()
+    print(announcement, flush=True)
+    try:
+        install(root)
+    except OSError as error:
+        raise explain_failure(str(error)) from error
+    print(f"Done after {time.monotonic() - started:.0f} s.")
+
+
+def _add_label(root: Path) -> None:
+    if is_ready(root, stamp=LABEL_STAMP):
+        with contextlib.suppress(OSError):
+            (root / ".venv" / LABEL_STAMP).touch()  # as above
+    else:
+        _take_time(root, "Adding LabelImg: about 80 MB to fetch, half a minute.", _install_label)
+
+
+def _install_label(root: Path) -> None:
+    (root / ".venv" / LABEL_STAMP).unlink(missing_ok=True)
+    _remove_leftovers(root / ".venv")
+    (root / _TEMPORARY).mkdir(exist_ok=True)
+    # LabelImg itself is Python text only, and published as nothing but its source.
+    wheels = ("--only-binary", ":all:", "--no-binary", "labelimg")
+    _pip(root, "--require-hashes", *wheels, "--requirement", _LOCKS[LABEL_STAMP])
+    shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+    _write_stamp(root, LABEL_STAMP)
+
+
 def _install(root: Path) -> None:
     # First of all: from here on, until the end, .venv is neither what it was nor what it shall be.
     (root / ".venv" / STAMP).unlink(missing_ok=True)
@@ -279,7 +313,7 @@ def _install(root: Path) -> None:
     _pip(root, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
     _check_torch(root)
     shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
-    _write_stamp(root)
+    _write_stamp(root, STAMP)
 
 
 def _make_venv(root: Path) -> None:
@@ -366,11 +400,11 @@ def _check_torch(root: Path) -> None:
         )
 
 
-def _write_stamp(root: Path) -> None:
-    stamp = root / ".venv" / STAMP
-    unfinished = stamp.with_suffix(".tmp")
-    unfinished.write_text(compute_fingerprint(root), encoding="utf-8")
-    unfinished.replace(stamp)
+def _write_stamp(root: Path, stamp: str) -> None:
+    written = root / ".venv" / stamp
+    unfinished = written.with_suffix(".tmp")
+    unfinished.write_text(compute_fingerprint(root, lock=_LOCKS[stamp]), encoding="utf-8")
+    unfinished.replace(written)
 
 
 def _announce(root: Path) -> str:
@@ -383,8 +417,9 @@ def _size() -> str:
     return "3 GB to fetch, 6 GB on the disk" if sys.platform == "linux" else "0.5 GB to fetch, 1.2 GB on the disk"
 
 
-def _next_steps() -> str:
-    return f"Go on with `make train`, or `{_python_name()} -m pipeline train`."
+def _next_steps(with_label: bool) -> str:
+    command = "label" if with_label else "train"
+    return f"Go on with `make {command}`, or `{_python_name()} -m pipeline {command}`."
 
 
 def _python_name() -> str:

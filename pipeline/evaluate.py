@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from pipeline.boxes import iou, match_boxes
-from pipeline.config import read_config
+from pipeline.config import Config, read_config
 from pipeline.console import counting
-from pipeline.dataset import list_photos, load_dataset, read_annotations
+from pipeline.dataset import list_photos, load_dataset
 from pipeline.errors import DataError
+from pipeline.finder import locate_subjects
 from pipeline.images import read_photo
 from pipeline.labels import Annotation, Subject
+from pipeline.problems import raise_errors, summarise
+from pipeline.reading import read_parts
 from pipeline.results import Detection, Prediction
 from pipeline.sorter import Sorter
 from pipeline.weights import default_weights
@@ -67,6 +70,8 @@ class Scores:
         f1: harmonic mean of the two.
         f1_low, f1_high: its 95 % interval, by bootstrap over the photos (Efron and Tibshirani 1993).
         confidence: the threshold.
+        labelled: whether people drew the boxes, so that they say something of the detector; where photos are sorted
+            into classes they did not.
     """
 
     photos: int
@@ -82,12 +87,15 @@ class Scores:
     f1_low: float
     f1_high: float
     confidence: float
+    labelled: bool = True
 
     def as_dict(self) -> dict[str, float]:
         """The figures by name, rounded to what they can be told to."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        return {name: round(value, 4) for name, value in asdict(self).items() if name != "labelled"}
 
     def __str__(self) -> str:
+        if not self.labelled:
+            return f"{self.photos} photos\nclassifier   top-1 {self.top1_true:.3f}"
         rows = [
             f"{self.photos} photos, {self.subjects} labelled boxes",
             f"detector     mAP50 {self.map50:.3f}   mAP50-95 {self.map50_95:.3f}   found {self.found:.3f}",
@@ -110,13 +118,18 @@ def evaluate_pair(data_file: Path, *, on: str = "", weights: Path | None = None,
     Raises:
         CropsortError: something of it is missing or cannot be worked with.
     """
+    config = read_config(data_file)
     sorter = Sorter(weights or default_weights(data_file))
-    annotations, notes = _choose_photos(data_file, on, sorter.class_names)
+    annotations, notes = _choose_photos(data_file, config, on, sorter.class_names)
     for note in notes:
-        console.print(f"note: {note}")
+        console.print(note)
+    labelled = config.classes_from == "labels"
+    if not labelled and sorter.cards.detector is not None:
+        with counting(console, "finding the subjects", len(annotations)) as advance:
+            annotations, _ = locate_subjects(annotations, sorter.finder, on_photo=advance)
     with counting(console, "scoring", len(annotations)) as advance:
         judged = judge(sorter, annotations, on_photo=advance)
-    return score(judged, confidence=sorter.confidence)
+    return score(judged, confidence=sorter.confidence, labelled=labelled)
 
 
 def judge(sorter: Sorter, annotations: Iterable[Annotation], *, on_photo: Callable[[], None]) -> list[JudgedPhoto]:
@@ -137,8 +150,8 @@ def judge(sorter: Sorter, annotations: Iterable[Annotation], *, on_photo: Callab
     return judged
 
 
-def score(judged: Sequence[JudgedPhoto], *, confidence: float) -> Scores:
-    """The figures at a threshold of the detector, 0 to 1."""
+def score(judged: Sequence[JudgedPhoto], *, confidence: float, labelled: bool = True) -> Scores:
+    """The figures at a threshold of the detector, 0 to 1; ``labelled`` as in ``Scores``."""
     counts = _count_all(judged, confidence)
     right, made, true, found = counts.sum(0)
     precisions = _average_precisions(judged)
@@ -162,6 +175,7 @@ def score(judged: Sequence[JudgedPhoto], *, confidence: float) -> Scores:
         f1_low=float(low),
         f1_high=float(high),
         confidence=confidence,
+        labelled=labelled,
     )
 
 
@@ -179,19 +193,19 @@ def choose_confidence(judged: Sequence[JudgedPhoto]) -> float:
     return min(threshold for threshold in THRESHOLDS if scores[threshold] >= allowed)
 
 
-def _choose_photos(data_file: Path, on: str, class_names: tuple[str, ...]) -> tuple[tuple[Annotation, ...], list[str]]:
-    notes: list[str] = []
+def _choose_photos(
+    data_file: Path, config: Config, on: str, class_names: tuple[str, ...]
+) -> tuple[tuple[Annotation, ...], list[str]]:
     if on not in ("", "val", "test"):
-        return read_annotations(list_photos(Path(on)), class_names, part=on, notes=notes), notes
-    dataset = load_dataset(data_file, read_config(data_file))
+        reading = read_parts({on: list_photos(Path(on))}, class_names, classes_from=config.classes_from)
+        raise_errors(reading.problems)
+        return reading.parts[on], summarise(reading.problems)
+    dataset = load_dataset(data_file, config)
     if on == "test" and not dataset.test:
         raise DataError("names no test photos", where=data_file, remedy="add a line 'test: folder'")
-    use_test = on != "val" and bool(dataset.test)
-    return (
-        (dataset.test, notes)
-        if use_test
-        else (dataset.val, [*notes, "scored on val, which epoch and threshold were chosen on"])
-    )
+    if on != "val" and dataset.test:
+        return dataset.test, []
+    return dataset.val, ["note: scored on val, which epoch and threshold were chosen on"]
 
 
 def _judge_photo(sorter: Sorter, annotation: Annotation) -> JudgedPhoto:

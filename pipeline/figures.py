@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +10,21 @@ import numpy as np
 
 from pipeline.boxes import match_boxes
 from pipeline.evaluate import SAME, JudgedPhoto
-from pipeline.files import replacing
 from pipeline.images import read_photo, shrink
 from pipeline.labels import Annotation
+from pipeline.plots import draw_box, make_figure, readable_names
 from pipeline.yolo import Epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_PREFERRED = ("Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic", "NanumGothic", "Noto Sans CJK KR", "Noto Sans KR")
 _RIGHT, _WRONG, _MISSED = "#1a9850", "#d73027", "#fdae61"
 _EXAMPLES = 12
 
 
 def draw_curves(path: Path, detector: Sequence[Epoch], classifier: Sequence[Epoch]) -> None:
     """Losses and scores of both stages by epoch."""
-    with _figure(path, (10, 6), rows=2, columns=2) as (_, axes):
+    with make_figure(path, (10, 6), rows=2, columns=2) as (_, axes):
         for row, (stage, epochs) in enumerate((("detector", detector), ("classifier", classifier))):
             _draw_lines(axes[row][0], f"{stage}: loss", epochs, [epoch.losses for epoch in epochs])
             _draw_lines(axes[row][1], f"{stage}: score on val", epochs, [epoch.scores for epoch in epochs])
@@ -42,8 +38,8 @@ def draw_confusion(path: Path, judged: Sequence[JudgedPhoto], class_names: tuple
         for subject, name in zip(photo.truth, photo.on_truth, strict=True):
             counts[class_names.index(subject.class_name), class_names.index(name)] += 1
     side = 2.5 + 0.6 * len(class_names)
-    with _figure(path, (side, side), names=class_names) as (_, axes):
-        _draw_counts(axes[0][0], counts, _readable(class_names))
+    with make_figure(path, (side, side), names=class_names) as (_, axes):
+        _draw_counts(axes[0][0], counts, readable_names(class_names))
 
 
 def draw_examples(
@@ -57,70 +53,12 @@ def draw_examples(
     shown = list(zip(annotations, judged, strict=True))[:_EXAMPLES]
     columns = min(4, len(shown))
     rows = -(-len(shown) // columns)
-    with _figure(path, (3.2 * columns, 3.2 * rows), rows=rows, columns=columns, names=class_names) as (_, axes):
+    with make_figure(path, (3.2 * columns, 3.2 * rows), rows=rows, columns=columns, names=class_names) as (_, axes):
         for place in axes.flat:
             place.axis("off")
-        readable = dict(zip(class_names, _readable(class_names), strict=True))
+        readable = dict(zip(class_names, readable_names(class_names), strict=True))
         for place, (annotation, photo) in zip(axes.flat, shown, strict=False):
             _draw_photo(place, annotation, photo, readable, confidence)
-
-
-@contextmanager
-def _figure(
-    path: Path, size: tuple[float, float], *, rows: int = 1, columns: int = 1, names: tuple[str, ...] = ()
-) -> Iterator[tuple[Figure, Any]]:
-    """A figure with a grid of axes, saved to ``path`` when the block ends; Agg whatever the user's own settings."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    font = find_font("".join(names))
-    with rc_context({"font.family": [font, "DejaVu Sans"] if font else ["DejaVu Sans"], "font.size": 9}):
-        figure = Figure(size, dpi=110, layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure, figure.subplots(rows, columns, squeeze=False)
-        with replacing(path) as temporary:
-            figure.savefig(temporary)
-
-
-@cache
-def find_font(text: str) -> str | None:
-    """A font on this machine that has every letter of ``text``; None where there is none, or plain letters will do."""
-    if text.isascii():
-        return None
-    from matplotlib.font_manager import findSystemFonts, fontManager
-
-    listed = {font.fname for font in fontManager.ttflist}
-    for file in findSystemFonts():  # matplotlib's own list may be older than a font
-        if file not in listed:
-            with suppress(OSError, RuntimeError):  # a font that FreeType cannot open
-                fontManager.addfont(file)
-    fonts = sorted(fontManager.ttflist, key=lambda font: (font.name not in _PREFERRED, font.name))
-    return next((font.name for font in fonts if not _is_boxes(font.name) and _covers(font.fname, text)), None)
-
-
-def _is_boxes(font_name: str) -> bool:
-    """Matplotlib ships a font that has every letter there is, each drawn as a box."""
-    return font_name.startswith("Last Resort")
-
-
-@cache
-def _covers(font_file: str, text: str) -> bool:
-    from matplotlib.ft2font import FT2Font
-
-    try:
-        known = FT2Font(font_file).get_charmap()
-    except (OSError, RuntimeError):  # a font that FreeType cannot open
-        return False
-    return all(ord(letter) in known for letter in text)
-
-
-def _readable(class_names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names, or numbers where no font on this machine has their letters: they would print as boxes."""
-    text = "".join(class_names)
-    if text.isascii() or find_font(text):
-        return class_names
-    return tuple(f"class {index}" for index in range(len(class_names)))
 
 
 def _draw_lines(axes: Axes, title: str, epochs: Sequence[Epoch], values: Sequence[Any]) -> None:
@@ -161,23 +99,7 @@ def _draw_photo(
     for index, one in enumerate(made):
         right = index in pairs and photo.truth[pairs[index]].class_name == one.class_name
         text = f"{names[one.class_name]} {one.confidence:.2f}"
-        _draw_box(axes, one.detection.box.scaled(factor).edges, _RIGHT if right else _WRONG, text)
+        draw_box(axes, one.detection.box.scaled(factor).edges, _RIGHT if right else _WRONG, text)
     for index, subject in enumerate(photo.truth):
         if index not in pairs.values():
-            _draw_box(axes, subject.box.scaled(factor).edges, _MISSED, f"missed: {names[subject.class_name]}")
-
-
-def _draw_box(axes: Axes, edges: tuple[float, float, float, float], colour: str, text: str) -> None:
-    from matplotlib.patches import Rectangle
-
-    left, top, right, bottom = edges
-    axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2))
-    axes.text(
-        left + 4,
-        top + 4,
-        text,
-        color="white",
-        va="top",
-        fontsize=8,
-        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},
-    )
+            draw_box(axes, subject.box.scaled(factor).edges, _MISSED, f"missed: {names[subject.class_name]}")

@@ -1,17 +1,20 @@
-"""From a folder of photos with LabelImg's files to a data.yaml."""
+"""From a folder of photos, labelled or sorted or neither yet, to a data.yaml."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from pipeline.dataset import VAL_FRACTION, list_photos, orphan_notes, read_annotations, split_annotations
+from pipeline.dataset import keep_back, list_photos
 from pipeline.errors import CropsortError, DataError
 from pipeline.files import write_text
-from pipeline.labels import CLASS_LIST, Annotation, find_label, label_folders, names_in_label, read_class_list
+from pipeline.labels import CLASS_LIST, find_label, label_folders, names_in_label, read_class_list
+from pipeline.lists import list_file, write_list
+from pipeline.problems import Kind, raise_errors, summarise
+from pipeline.reading import read_parts
+from pipeline.sorted_photos import ClassesFrom, SortedBy, find_sorted_names
 
 _PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test",)}
 
@@ -23,65 +26,101 @@ class NewDataSet:
     Args:
         file: the data.yaml.
         class_names: the classes found.
+        classes_from: what says the class of a photo, as in data.yaml.
         photos: how many photos are in each part, by ``train``, ``val``, ``test``.
         notes: what the user should know, a line each.
     """
 
     file: Path
     class_names: tuple[str, ...]
+    classes_from: ClassesFrom
     photos: dict[str, int]
     notes: tuple[str, ...]
 
 
-def init_dataset(folder: Path, file: Path, *, seed: int = 0) -> NewDataSet:
-    """Find the classes in LabelImg's files, split the photos, and write the data.yaml and its lists of photos.
+def init_dataset(
+    folder: Path,
+    file: Path,
+    *,
+    seed: int = 0,
+    classes_from: ClassesFrom | None = None,
+    class_names: tuple[str, ...] = (),
+) -> NewDataSet:
+    """Find the classes, split the photos, and write the data.yaml and its lists of photos.
 
     Folders called ``train``, ``val`` and ``test`` are taken as they are; else every fifth photo or so becomes val, each
-    class in both parts.
+    class in both parts, near duplicates and bursts in one. Photos that nobody has labelled yet are not split.
 
     Args:
-        folder: photos, the labels beside or below them.
+        folder: photos, labelled in LabelImg, or sorted into classes, or neither yet.
         file: the data.yaml to write; must not exist.
         seed: of the split.
+        classes_from: what says the class, as in data.yaml; by default the labels where there are any, or where
+            ``class_names`` are given for labels to come, else the folders where all photos lie in several.
+        class_names: the classes, in their order; by default those found, by name.
 
     Raises:
-        DataError: no photos, no labels, or labels that cannot be used.
+        DataError: no photos, no classes, or labels that cannot be used.
         CropsortError: ``file`` is there already.
         OutputError: it cannot be written there.
     """
     if file.exists():
         raise CropsortError("is there already", where=file, remedy="move it away, or choose another name with --data")
-    notes: list[str] = []
-    parts = {part: list_photos(place) for part, place in _find_parts(folder).items()}
-    class_names = find_class_names([photo for photos in parts.values() for photo in photos])
-    read = {part: read_annotations(photos, class_names, part=part, notes=notes) for part, photos in parts.items()}
-    notes += orphan_notes(read.values())
-    if "val" not in read:
-        read["train"], read["val"] = split_annotations(read["train"], fraction=VAL_FRACTION, seed=seed)
+    places = _find_parts(folder)
+    parts = {part: list_photos(place) for part, place in places.items()}
+    by = classes_from or ("labels" if class_names else _guess(places, parts))
+    photos = [photo for part in parts.values() for photo in part]
+    names = find_class_names(photos, class_names) if by == "labels" else class_names or _find_sorted_names(photos, by)
+    reading = read_parts(parts, names, classes_from=by)
+    raise_errors(reading.problems)
+    read = dict(reading.parts)
+    if "val" not in read and any(annotation.subjects for annotation in read["train"]):
+        read["train"], read["val"] = keep_back(read["train"], seed=seed)
     read = {part: read[part] for part in _PARTS if part in read}
     for part, annotations in read.items():
-        _write_list(_list_file(file, part), annotations)
-    write_text(file, _format(file, tuple(read), class_names, seed))
-    return NewDataSet(file, class_names, {part: len(annotations) for part, annotations in read.items()}, tuple(notes))
+        write_list(list_file(file, part), (annotation.photo for annotation in annotations))
+    write_text(file, _format(file, tuple(read), names, seed, by))
+    counts = {part: len(annotations) for part, annotations in read.items()}
+    labelled = any(annotation.subjects for part in read.values() for annotation in part)
+    said = [problem for problem in reading.problems if labelled or problem.kind is not Kind.LABEL_MISSING]
+    return NewDataSet(file, names, by, counts, tuple(summarise(said)))
 
 
-def find_class_names(photos: list[Path]) -> tuple[str, ...]:
-    """Class names of labelled photos: those of classes.txt in its order, then others by name.
+def _guess(places: dict[str, Path], parts: dict[str, list[Path]]) -> ClassesFrom:
+    """Labels where there is one; folders where photos lie in several of them, and none beside them."""
+    if any(find_label(photo) is not None for photos in parts.values() for photo in photos):
+        return "labels"
+    apart = all(photo.parent != places[part] for part, photos in parts.items() for photo in photos)
+    several = len({photo.parent.name for photos in parts.values() for photo in photos}) > 1
+    return "folders" if apart and several else "labels"
+
+
+def _find_sorted_names(photos: list[Path], by: SortedBy) -> tuple[str, ...]:
+    names = find_sorted_names(photos, by)
+    if not names:
+        expected = "photos such as apple/001.jpg" if by == "folders" else "photos such as apple.001.jpg"
+        raise DataError(f"no class in the {by} of the photos", where=photos[0].parent, expected=expected)
+    return names
+
+
+def find_class_names(photos: list[Path], given: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Class names of labelled photos: those of classes.txt in its order, those given, then others by name.
 
     Raises:
         DataError: there are no labels, or labels of numbers only without a classes.txt, or two that disagree.
     """
     labels = [label for label in map(find_label, photos) if label is not None]
-    listed = _class_list(photos)
-    named = set().union(*(names_in_label(label) for label in labels)) - set(listed)
+    listed = _class_list(photos) or given
+    named = sorted(set().union(*(names_in_label(label) for label in labels)))
     numbers = next((label for label in labels if label.suffix == ".txt" and label.stat().st_size), None)
     if numbers is not None and not listed:
         found, remedy = f"class numbers, but no {CLASS_LIST}", f"put LabelImg's {CLASS_LIST} beside the labels"
         raise DataError(found, where=numbers, remedy=remedy)
-    if not labels or not (listed or named):
-        found, remedy = "no LabelImg files beside or below the photos", "draw boxes in LabelImg first"
+    if not (listed or named):
+        remedy = "name the classes and draw boxes: cropsort init FOLDER --names 'apple, pear', then cropsort label"
+        found = "no LabelImg files beside or below the photos"
         raise DataError(found, where=photos[0].parent, remedy=remedy)
-    return (*listed, *sorted(named))
+    return tuple(dict.fromkeys((*listed, *given, *named)))
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:
@@ -113,41 +152,31 @@ def _class_list(photos: list[Path]) -> tuple[str, ...]:
     return longest
 
 
-def _list_file(file: Path, part: str) -> Path:
-    """The list of a part's photos, named so that no photo's label can have its name."""
-    return file.with_name(f"{file.stem}.{part}.txt")
-
-
-def _write_list(path: Path, annotations: tuple[Annotation, ...]) -> None:
-    base = _absolute(path.parent)
-    lines = []
-    for annotation in annotations:
-        photo = _absolute(annotation.photo)
-        # Ultralytics takes "./" for the folder of the list, and everything else for an absolute path
-        lines.append(f"./{photo.relative_to(base).as_posix()}" if photo.is_relative_to(base) else photo.as_posix())
-    write_text(path, "\n".join(lines) + "\n")
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows a link to the photo, away from its label
-
-
-def _format(file: Path, parts: tuple[str, ...], class_names: tuple[str, ...], seed: int) -> str:
-    places = {part: _list_file(file, part).name for part in parts}
-    numbered: dict[str, object] = {"names": dict(enumerate(class_names)), "seed": seed}
-    text = yaml.safe_dump({**places, **numbered}, allow_unicode=True, sort_keys=False)
-    return f"{text}{_HINTS}"
+def _format(file: Path, parts: tuple[str, ...], class_names: tuple[str, ...], seed: int, by: ClassesFrom) -> str:
+    settings: dict[str, object] = {part: list_file(file, part).name for part in parts}
+    settings |= {"names": dict(enumerate(class_names)), "seed": seed}
+    if by != "labels":
+        settings["classes_from"] = by
+    text = yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
+    return text + _HINTS.format(detector=_DETECTOR_HINTS if by == "labels" else _CROPPER_HINTS)
 
 
 _HINTS = """
 # Settings, each with a default that fits a few hundred photos; remove the # to change one.
 # detector:
+{detector}# classifier:
+#   start: yolo11n-cls.pt
+#   imgsz: 160
+#   epochs: 30
+"""
+
+_DETECTOR_HINTS = """\
 #   start: yolov5nu.pt   # weights that know everyday photos: fetched once, 5 MB, and worth it for photos of your own
 #   imgsz: 640           # longer side that the detector sees; smaller is faster, larger finds smaller subjects
 #   batch: 16            # smaller where memory runs out
 #   epochs: 60
-# classifier:
-#   start: yolo11n-cls.pt
-#   imgsz: 160
-#   epochs: 30
+"""
+
+_CROPPER_HINTS = """\
+#   weights: weights/mine/detector.pt   # a detector trained before, which crops the subject out of its background
 """

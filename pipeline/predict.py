@@ -19,7 +19,8 @@ from pipeline.console import counting
 from pipeline.crops import cut_subject
 from pipeline.errors import CropsortError, DataError, OutputError, PhotoError
 from pipeline.files import output_error, replacing, write_text
-from pipeline.images import Listing, encode_jpeg, is_photo, list_files, read_photo, shrink
+from pipeline.images import encode_jpeg, read_photo, shrink
+from pipeline.listing import Listing, is_photo, list_files
 from pipeline.report import ReportFiles, RunInfo, write_report
 from pipeline.results import PhotoResult, Status, read_results, to_json
 

@@ -40,19 +40,30 @@ class CropSource:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectorData:
+    """What the detector trains on.
+
+    Args:
+        file: a data.yaml for Ultralytics.
+        photos: how many photos there are to learn from.
+    """
+
+    file: Path
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """What the two stages train on.
 
     Args:
-        detector_data: a data.yaml for Ultralytics.
-        photos: how many photos the detector learns from.
+        detector: for stage one; None where photos are sorted and not labelled: no detector can learn from them.
         train: subjects to learn from.
         val: subjects to choose the epoch on.
         notes: what the user should know, a line each.
     """
 
-    detector_data: Path
-    photos: int
+    detector: DetectorData | None
     train: tuple[CropSource, ...]
     val: tuple[CropSource, ...]
     notes: tuple[str, ...]
@@ -62,7 +73,7 @@ def prepare(dataset: DataSet, config: Config, folder: Path, *, on_photo: Callabl
     """Write upright copies for the detector, as large as it sees them, and the subjects for the classifier.
 
     Args:
-        dataset: the photos and labels.
+        dataset: the photos and labels; of sorted photos only the subjects are written.
         config: image sizes and margin.
         folder: where to write; made if it is missing.
         on_photo: called after each photo.
@@ -78,8 +89,8 @@ def prepare(dataset: DataSet, config: Config, folder: Path, *, on_photo: Callabl
         sources[part] = tuple(_write_all(writer, annotations, notes, on_photo))
         if not sources[part]:
             raise DataError(f"no subject left in {part}", where=dataset.file, remedy="see the lines above")
-    photos = sum(1 for _ in (folder / "images" / "train").iterdir())
-    return Prepared(_write_data(folder, dataset, config), photos, sources["train"], sources["val"], tuple(notes))
+    detector = _write_data(folder, dataset, config) if config.classes_from == "labels" else None
+    return Prepared(detector, sources["train"], sources["val"], tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +102,14 @@ class _Writer:
 
     def write(self, number: int, annotation: Annotation, pixels: Pixels) -> list[CropSource]:
         name = f"{number:06d}"
+        if self.config.classes_from == "labels":
+            self._write_for_detector(name, annotation, pixels)
+        return [self._write_subject(f"{name}-{i}", pixels, subject) for i, subject in enumerate(annotation.subjects)]
+
+    def _write_for_detector(self, name: str, annotation: Annotation, pixels: Pixels) -> None:
         write_jpeg(self.folder / "images" / self.part / f"{name}.jpg", shrink(pixels, self.config.detector.imgsz))
         label = self.folder / "labels" / self.part / f"{name}.txt"
         write_text(label, format_yolo(self._as_detected(annotation), _detector_names(self.config, self.class_names)))
-        return [self._write_subject(f"{name}-{i}", pixels, subject) for i, subject in enumerate(annotation.subjects)]
 
     def _as_detected(self, annotation: Annotation) -> Annotation:
         if not self.config.detector.single_cls:
@@ -133,11 +148,11 @@ def _detector_names(config: Config, class_names: tuple[str, ...]) -> tuple[str, 
     return (SUBJECT,) if config.detector.single_cls else class_names
 
 
-def _write_data(folder: Path, dataset: DataSet, config: Config) -> Path:
+def _write_data(folder: Path, dataset: DataSet, config: Config) -> DetectorData:
     """Class names are only numbered: for Korean ones Ultralytics would fetch a font."""
     count = len(_detector_names(config, dataset.class_names))
     names = [SUBJECT] if count == 1 else [f"class {index}" for index in range(count)]
     path = folder / "data.yaml"
     record = {"path": str(folder.resolve()), "train": "images/train", "val": "images/val", "names": names}
     write_text(path, yaml.safe_dump(record, allow_unicode=True))
-    return path
+    return DetectorData(path, sum(1 for _ in (folder / "images" / "train").iterdir()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -37,6 +38,11 @@ class Kind(Enum):
         "label that is no YOLO text, Pascal VOC XML or CreateML JSON, or may not be read",
         "label the photo again",
     )
+    LABEL_OF_ANOTHER = (
+        Severity.ERROR,
+        "label that says it belongs to another photo",
+        "give the photo that name again, or label it again",
+    )
     ROW_MALFORMED = (Severity.ERROR, "row of a label that cannot be understood", "label the photo again")
     CLASS_UNKNOWN = (
         Severity.ERROR,
@@ -52,6 +58,11 @@ class Kind(Enum):
         Severity.ERROR,
         "classes.txt in another order than names in data.yaml",
         "bring both lists into the same order",
+    )
+    PART_UNLABELLED = (
+        Severity.ERROR,
+        "no labelled box among all photos of train, or of val",
+        "label some photos first, with make label",
     )
     BOX_EMPTY = (Severity.ERROR, "box without area inside the photo", "remove or redraw it")
     SIZE_DIFFERS = (
@@ -99,6 +110,16 @@ class Kind(Enum):
         "photo with labels in several formats or places; only the first is used",
         "keep the newest one",
     )
+    CLASS_UNTOLD = (
+        Severity.WARNING,
+        "sorted photo whose folder or name is none of the classes; it is left out",
+        "move it to a class's folder, or add the class to names in data.yaml",
+    )
+    NAMES_PREDEFINED = (
+        Severity.WARNING,
+        "LabelImg's own list of 15 classes, which no label uses, at the beginning of names",
+        "cropsort convert to VOC labels, which hold names and not numbers; then take the 15 out of names",
+    )
     CLASS_NOT_IN_TRAIN = (
         Severity.WARNING,
         "class that no training photo shows",
@@ -124,7 +145,8 @@ class Kind(Enum):
     ORIENTATION_UNCLEAR = (
         Severity.WARNING,
         "label of a photo that its camera marked as turned: nothing tells whether it was drawn upright",
-        "look at it in make label: LabelImg 1.8 shows photos upright, older programs may not have",
+        "see on the page of make check whether the boxes lie on their subjects, as they do where LabelImg 1.8 drew "
+        "them; label the photo again if not",
     )
     ORIENTATION_MAPPED = (
         Severity.NOTE,
@@ -155,6 +177,7 @@ class Problem:
         line: line in that file, counted from 1.
         photo: the photo that shows it, where there is one.
         boxes: where in that photo, in pixels of the upright photo.
+        others: further photos that it takes to see it, as with duplicates.
         remedy: what to do, where it is more than the kind's remedy says.
     """
 
@@ -164,6 +187,7 @@ class Problem:
     line: int | None = None
     photo: Path | None = None
     boxes: tuple[Box, ...] = ()
+    others: tuple[Path, ...] = ()
     remedy: str = ""
 
     @property
@@ -171,9 +195,67 @@ class Problem:
         """How bad it is."""
         return self.kind.severity
 
+    @property
+    def advice(self) -> str:
+        """What to do: its own remedy, else the kind's."""
+        return self.remedy or self.kind.remedy
+
+    @property
+    def where(self) -> str:
+        """File, line and what is wrong there, without the remedy."""
+        return str(DataError(self.found, where=self.path, line=self.line))
+
     def as_error(self) -> DataError:
         """The error that stops a command because of it."""
-        return DataError(self.found, where=self.path, line=self.line, remedy=self.remedy or self.kind.remedy)
+        return DataError(self.found, where=self.path, line=self.line, remedy=self.advice)
 
     def __str__(self) -> str:
         return str(self.as_error())
+
+
+_MOST_ERRORS = 20
+
+
+def raise_errors(problems: Iterable[Problem]) -> None:
+    """Stop where there are errors.
+
+    Raises:
+        DataError: there is one.
+        ExceptionGroup: of ``DataError``, one for each of the first 20; the others are counted.
+    """
+    errors = [problem.as_error() for problem in problems if problem.severity is Severity.ERROR]
+    if len(errors) == 1:
+        raise errors[0]
+    more = len(errors) - _MOST_ERRORS
+    if errors:
+        counted = [DataError(f"and {more} more like these", remedy="cropsort check shows all")] if more > 0 else []
+        raise ExceptionGroup("a data set that cannot be used", errors[:_MOST_ERRORS] + counted)
+
+
+def group_by_kind(problems: Iterable[Problem]) -> dict[Kind, list[Problem]]:
+    """The problems of each kind, errors first, in an order that does not hang on theirs."""
+    ordered = sorted(problems, key=_rank)
+    return {kind: [problem for problem in ordered if problem.kind is kind] for kind in _in_order(ordered)}
+
+
+def summarise(problems: Iterable[Problem]) -> list[str]:
+    """A line for each kind: how many there are, the first, and what to do."""
+    lines = []
+    for kind, found in group_by_kind(problems).items():
+        count = f" ({len(found)}, the first)" if len(found) > 1 else ""
+        lines.append(f"{kind.severity}: {kind.title}{count}: {found[0]}")
+    return lines
+
+
+def _in_order(problems: Iterable[Problem]) -> list[Kind]:
+    return list(dict.fromkeys(problem.kind for problem in problems))
+
+
+def _rank(problem: Problem) -> tuple[int, int, str, int, str]:
+    """Errors first, then by kind, file and line."""
+    kind = problem.kind
+    place = _SEVERITIES.index(kind.severity), _KINDS.index(kind)
+    return *place, problem.path.as_posix(), problem.line or 0, problem.found
+
+
+_SEVERITIES, _KINDS = tuple(Severity), tuple(Kind)

@@ -114,9 +114,9 @@ def write_report(
     )
     # Nested, so that the file most likely to be held open, the workbook, is moved into place first.
     with replacing(files.photos) as photos_part:
-        _write_csv(photos_part, photos, results)
+        write_csv(photos_part, photos, results)
         with replacing(files.detections) as detections_part:
-            _write_csv(detections_part, boxes, _box_rows(results))
+            write_csv(detections_part, boxes, _box_rows(results))
             with replacing(files.workbook) as workbook_part:
                 write_workbook(workbook_part, _summarise(results, run, classes), sheets)
     return files
@@ -221,15 +221,16 @@ def _link_target(photos: Path, folder: Path, photo: str) -> str | None:
     return escaped if escaped.startswith("../") else f"./{escaped}"
 
 
-def _write_csv(path: Path, columns: Sequence[Column[Any]], rows: Iterable[Any]) -> None:
+def write_csv(path: Path, columns: Sequence[Column[Any]], rows: Iterable[Any]) -> None:
     """Write a table as Excel reads it: a byte order mark, or it garbles Korean, and Windows line ends."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
-        writer.writerow([_csv_value(column.header) for column in columns])
-        writer.writerows([_csv_value(column.value(row)) for column in columns] for row in rows)
+        writer.writerow([csv_value(column.header) for column in columns])
+        writer.writerows([csv_value(column.value(row)) for column in columns] for row in rows)
 
 
-def _csv_value(value: Value) -> Value:
+def csv_value(value: Value) -> Value:
+    """A value as a CSV may hold it: text that a spreadsheet may run gets an apostrophe in front."""
     if not isinstance(value, str):
         return value
     text = clean_text(value)

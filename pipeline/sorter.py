@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pipeline.classifier import Classifier
 from pipeline.crops import cut_crop
 from pipeline.device import pick_device
-from pipeline.images import Pixels, read_photo, shrink
+from pipeline.finder import DetectorFinder, Finder, WholePhoto
+from pipeline.images import Pixels, read_photo
 from pipeline.results import Detection, Prediction
 from pipeline.weights import read_cards, weights_file
-from pipeline.yolo import Detector
 
 Source = str | Path | bytes | NDArray[np.uint8]
 """A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""
@@ -41,14 +41,15 @@ class Sorter:
         self.cards = read_cards(folder)
         self.class_names = self.cards.classifier.class_names
         picked = pick_device(device)
-        self._detector = Detector(weights_file(folder, "detector"), device=picked)
+        self.finder: Finder = WholePhoto()
+        if self.cards.detector is not None:
+            self.finder = DetectorFinder(weights_file(folder, "detector"), self.cards.detector, device=picked)
         self._classifier = Classifier(weights_file(folder, "classifier"), self.class_names, device=picked)
 
     @property
     def confidence(self) -> float:
-        """The detector's threshold, chosen on val, 0 to 1."""
-        assert self.cards.detector.confidence is not None  # read_cards has checked it
-        return self.cards.detector.confidence
+        """The detector's threshold, chosen on val, 0 to 1; 0 for a classifier of whole photos."""
+        return self.finder.confidence
 
     @overload
     def __call__(self, source: Source) -> tuple[Prediction, ...]: ...
@@ -72,13 +73,7 @@ class Sorter:
 
     def detect(self, pixels: Pixels, *, conf: float) -> list[Detection]:
         """Subjects with at least the confidence ``conf``, boxes in pixels of ``pixels``, the surest first."""
-        card = self.cards.detector
-        assert card.iou is not None  # read_cards has checked it
-        height, width = pixels.shape[:2]
-        small = shrink(pixels, card.imgsz)
-        found = self._detector.detect(small, imgsz=card.imgsz, conf=conf, iou=card.iou)
-        factor = max(height, width) / max(small.shape[:2])
-        return [Detection(one.box.scaled(factor).clipped(width, height), one.confidence) for one in found]
+        return self.finder.find(pixels, conf=conf)
 
     def classify(self, pixels: Pixels, detections: list[Detection]) -> list[Prediction]:
         """What the classifier makes of each detection's crop, in the same order."""

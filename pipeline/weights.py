@@ -20,7 +20,8 @@ SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "start"
 
 TRAIN_FIRST = "train first: make train, or python -m pipeline train"
 
-_STAGES = ("detector", "classifier")
+STAGES = ("detector", "classifier")
+_SUFFIXES = (".pt", ".json")
 _PACKAGES = ("ultralytics", "torch", "torchvision")
 
 
@@ -41,6 +42,7 @@ class Card:
         confidence: detector only: the threshold chosen on val, 0 to 1.
         iou: detector only: overlap above which two detections are one, 0 to 1.
         margin: classifier only: what is added around a box, as a part of its longer side.
+        whole_photo: classifier only: it was trained on whole photos, and works without a detector.
         versions: of the packages it was trained with.
     """
 
@@ -56,14 +58,15 @@ class Card:
     confidence: float | None = None
     iou: float | None = None
     margin: float | None = None
+    whole_photo: bool = False
     versions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Cards:
-    """The cards of a pair."""
+    """The cards of a pair; a classifier of whole photos has no detector."""
 
-    detector: Card
+    detector: Card | None
     classifier: Card
 
 
@@ -97,8 +100,8 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def has_pair(folder: Path) -> bool:
-    """Whether a trained pair lies there."""
-    return all((folder / f"{stage}{suffix}").is_file() for stage in _STAGES for suffix in (".pt", ".json"))
+    """Whether a trained pair lies there, or a classifier of whole photos, which needs no detector."""
+    return _has_stage(folder, "classifier") and (_has_stage(folder, "detector") or _is_alone(folder))
 
 
 def read_cards(folder: Path) -> Cards:
@@ -112,12 +115,24 @@ def read_cards(folder: Path) -> Cards:
         raise WeightsError("starting points, never predicted with", where=folder, remedy=TRAIN_FIRST)
     if not has_pair(folder):
         raise WeightsError("no trained detector and classifier here", where=folder, remedy=TRAIN_FIRST)
-    cards = Cards(*(_read_card(folder / f"{stage}.json", stage) for stage in _STAGES))
-    if cards.detector.class_names != cards.classifier.class_names:
+    classifier = read_card(folder / "classifier.json", "classifier")
+    cards = Cards(None if classifier.whole_photo else read_card(folder / "detector.json", "detector"), classifier)
+    if cards.detector is not None and cards.detector.class_names != classifier.class_names:
         raise WeightsError(
             "detector and classifier were trained for different classes", where=folder, remedy=TRAIN_FIRST
         )
     return cards
+
+
+def _has_stage(folder: Path, stage: str) -> bool:
+    return all((folder / f"{stage}{suffix}").is_file() for suffix in _SUFFIXES)
+
+
+def _is_alone(folder: Path) -> bool:
+    try:
+        return read_card(folder / "classifier.json", "classifier").whole_photo
+    except WeightsError:
+        return False
 
 
 def install_pair(source: Path, target: Path) -> None:
@@ -128,8 +143,9 @@ def install_pair(source: Path, target: Path) -> None:
     """
     fresh = target.with_name(f".{target.name}.new")
     old = _aside(target)
-    for stage in _STAGES:
-        for suffix in (".pt", ".json"):
+    shutil.rmtree(fresh, ignore_errors=True)
+    for stage in (stage for stage in STAGES if (source / f"{stage}.json").is_file()):
+        for suffix in _SUFFIXES:
             with replacing(fresh / f"{stage}{suffix}") as temporary:
                 shutil.copyfile(source / f"{stage}{suffix}", temporary)
     shutil.rmtree(old, ignore_errors=True)
@@ -165,7 +181,7 @@ def check_owner(folder: Path, data_file: Path) -> None:
     if not has_pair(folder):
         return
     try:
-        owner = Path(read_cards(folder).detector.data_file)
+        owner = Path(read_cards(folder).classifier.data_file)
     except WeightsError as error:
         raise WeightsError(error.found, where=error.where, remedy=f"move {folder} away, then train again") from error
     if owner.exists() and not owner.samefile(data_file):
@@ -173,7 +189,12 @@ def check_owner(folder: Path, data_file: Path) -> None:
         raise WeightsError(f"belongs to {owner}", where=folder, remedy=remedy)
 
 
-def _read_card(path: Path, stage: str) -> Card:
+def read_card(path: Path, stage: str) -> Card:
+    """Read the card of a stage.
+
+    Raises:
+        WeightsError: it is missing, cannot be understood, or is another stage's.
+    """
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         card = Card(**{**record, "class_names": tuple(record["class_names"])})

@@ -14,9 +14,10 @@ import pytest
 from photos import ACE, KING, hash_files, write_labelled, write_text
 
 from pipeline.cli import app
+from pipeline.problems import Kind
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
+COMMANDS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
 # not pydantic: typer imports it by itself
 HEAVY = {"torch", "torchvision", "ultralytics", "lightning", "pandas", "cv2", "numpy", "PIL", "matplotlib"}
 
@@ -135,7 +136,7 @@ def test_init_says_what_it_found_and_what_comes_next_and_does_it_only_once(tmp_p
     assert (done.returncode, done.stderr) == (0, "")
     note, made, hint = done.stdout.splitlines()
     file = Path(folder.name, "data.yaml")
-    assert note.startswith(f"note: left out: {file.with_name('broken.jpg')} - ")
+    assert note.startswith(f"warning: {Kind.PHOTO_UNREADABLE.title}: {file.with_name('broken.jpg')} - ")
     assert made == f"{file}: 2 classes (king, ace), 8 train, 2 val photos"
     assert hint == f'go on with: make train DATA="{file}"'
     before = hash_files(tmp_path)

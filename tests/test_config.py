@@ -199,3 +199,21 @@ def test_folder_missing_file_and_impossible_name_are_one_line(tmp_path: Path) ->
         read_config(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         read_config(tmp_path / ("n" * 300))
+
+
+def test_warnings_can_be_ignored_one_or_several(tmp_path: Path) -> None:
+    assert read(tmp_path, BASE + "ignore: label-missing\n").ignore == ("label-missing",)
+    assert read(tmp_path, BASE + "ignore: [label-missing, box-tiny]\n").ignore == ("label-missing", "box-tiny")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("label-mising", "'label-mising' is no warning of cropsort check, did you mean label-missing?"),
+        ("row-malformed", "'row-malformed' is no warning of cropsort check"),  # an error: training would learn it
+        ("nonsense", "'nonsense' is no warning of cropsort check"),
+    ],
+)
+def test_only_warnings_can_be_ignored(tmp_path: Path, name: str, told: str) -> None:
+    (line,) = complain(tmp_path, BASE + f"ignore: {name}\n")
+    assert told in line

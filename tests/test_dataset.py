@@ -9,17 +9,18 @@ import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import pytest
 from photos import ACE, KING, voc, write_labelled, write_photo, write_text, yolo
 
-from pipeline.boxes import Box
 from pipeline.config import read_config
-from pipeline.dataset import DataSet, dataset_name, digest, load_dataset, split_annotations
+from pipeline.dataset import DataSet, dataset_name, digest, list_parts, load_dataset, read_dataset
 from pipeline.errors import DataError
 from pipeline.init import init_dataset
-from pipeline.labels import Annotation, Subject
+from pipeline.labels import Annotation
+from pipeline.problems import Kind
 
 NAMES = ("ace", "king")
 ROOT = Path(__file__).parents[1]
@@ -35,11 +36,6 @@ def write_parts(folder: Path) -> None:
         write_labelled(folder / part, {f"{part}1": [ACE], f"{part}2": [KING]}, NAMES)
 
 
-def annotate(stem: str, *class_names: str) -> Annotation:
-    subjects = tuple(Subject(Box(0, 0, 5, 5), name) for name in class_names)
-    return Annotation(Path(f"{stem}.jpg"), (60, 40), subjects, None)
-
-
 def list_classes(annotations: Sequence[Annotation]) -> set[str]:
     return {subject.class_name for annotation in annotations for subject in annotation.subjects}
 
@@ -49,7 +45,7 @@ def test_folders_give_their_photos_and_labels(tmp_path: Path) -> None:
     data = load(tmp_path)
     assert [annotation.photo.name for annotation in data.train] == ["train1.jpg", "train2.jpg"]
     assert [annotation.subjects[0].class_name for annotation in data.val] == ["ace", "king"]
-    assert (data.class_names, data.test, data.notes) == (NAMES, (), ())
+    assert (data.class_names, data.test, data.notes, data.problems) == (NAMES, (), (), ())
 
 
 def test_lists_and_several_places_give_each_photo_once(tmp_path: Path) -> None:
@@ -87,35 +83,6 @@ def test_without_val_a_part_is_kept_back_and_said(tmp_path: Path) -> None:
     assert other.val != data.val
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_split_shows_each_class_on_both_sides_where_two_photos_show_it(seed: int) -> None:
-    photos = [annotate(f"{name}{i}", name) for name in "abcdefghij" for i in range(2 + ord(name) % 4)]
-    photos += [annotate("both", "a", "b"), annotate("once", "a", "single"), annotate("bare1"), annotate("bare2")]
-    train, val = split_annotations(photos, fraction=0.2, seed=seed)
-    assert {*train, *val} == set(photos)
-    assert not {*train} & {*val}
-    assert list_classes(val) == set("abcdefghij")
-    assert list_classes(train) == {*"abcdefghij", "single"}
-    assert sum(not photo.subjects for photo in val) == 1
-
-
-def test_split_takes_its_part_of_each_class_and_of_the_background() -> None:
-    photos = [annotate(f"{i:03}", *(["ace"] if i < 100 else ["king"] if i < 150 else [])) for i in range(200)]
-    _, val = split_annotations(photos, fraction=0.2, seed=0)
-    shown = [next(iter(list_classes([photo])), "") for photo in val]
-    assert (shown.count("ace"), shown.count("king"), shown.count("")) == (20, 10, 10)
-
-
-def test_split_does_not_hang_on_the_order_of_the_photos() -> None:
-    photos = [annotate(f"{i}", "ace") for i in range(30)]
-    assert split_annotations(photos, fraction=0.2, seed=1) == split_annotations(photos[::-1], fraction=0.2, seed=1)
-
-
-def test_one_photo_cannot_be_split() -> None:
-    with pytest.raises(DataError, match="1 photo to split - expected at least two - add photos"):
-        split_annotations([annotate("a", "ace")], fraction=0.2, seed=0)
-
-
 def test_label_of_an_unknown_class_is_an_error_and_all_are_told(tmp_path: Path) -> None:
     write_parts(tmp_path)
     for stem in ("train1", "train2"):
@@ -135,7 +102,7 @@ def test_more_errors_than_anyone_reads_are_counted(tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup) as caught:
         load(tmp_path)
     assert len(caught.value.exceptions) == 21
-    assert str(caught.value.exceptions[-1]) == "and 5 more labels like these"
+    assert str(caught.value.exceptions[-1]) == "and 5 more like these - cropsort check shows all"
 
 
 def test_photo_without_label_counts_as_background_and_label_without_photo_is_said(tmp_path: Path) -> None:
@@ -144,17 +111,76 @@ def test_photo_without_label_counts_as_background_and_label_without_photo_is_sai
     write_text(tmp_path / "val" / "gone.txt", "")
     data = load(tmp_path)
     assert (len(data.train), len(data.val)) == (3, 2)
-    assert data.notes == (
-        "train: 1 of 3 photos have no label and count as background",
-        f"1 labels have no photo, such as {tmp_path / 'val' / 'gone.txt'}",
-    )
+    assert [(problem.kind, problem.path) for problem in data.problems] == [
+        (Kind.LABEL_MISSING, tmp_path / "train" / "bare.jpg"),
+        (Kind.LABEL_ORPHAN, tmp_path / "val" / "gone.txt"),
+    ]
 
 
 def test_parts_with_their_labels_in_one_folder_have_no_orphans(tmp_path: Path) -> None:
     for part in ("train", "val"):
         write_photo(tmp_path / part / f"{part}.jpg")
         write_text(tmp_path / "labels" / f"{part}.txt", yolo([ACE, KING], NAMES))
-    assert load(tmp_path).notes == ()
+    assert load(tmp_path).problems == ()
+
+
+@pytest.mark.parametrize(("photo", "label"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_label_whose_korean_name_is_in_another_form_is_no_orphan(
+    tmp_path: Path, photo: Literal["NFC", "NFD"], label: Literal["NFC", "NFD"]
+) -> None:
+    write_parts(tmp_path)
+    write_photo(tmp_path / "train" / unicodedata.normalize(photo, "책.jpg"), seed=9)
+    write_text(tmp_path / "train" / unicodedata.normalize(label, "책.txt"), yolo([ACE], NAMES))
+    data = load(tmp_path)
+    assert data.problems == ()
+    assert len(data.train) == 3
+
+
+def test_class_list_in_another_korean_form_is_the_same_list(tmp_path: Path) -> None:
+    names = tuple(unicodedata.normalize("NFD", name) for name in ("만화", "소설"))
+    for part in ("train", "val"):
+        write_labelled(tmp_path / part, {part: [(name, *ACE[1:]) for name in names]}, names)
+    listed = ", ".join(unicodedata.normalize("NFC", name) for name in names)
+    data = load(tmp_path, f"train: train\nval: val\nnames: [{listed}]\n")
+    assert Kind.CLASS_LIST_DIFFERS not in {problem.kind for problem in data.problems}
+
+
+@pytest.mark.parametrize("text", ["train1.jpg\n", "read me first\n", "\ufeff./train/0.jpg\n", "ace\nking\n", "3.jpg\n"])
+def test_text_beside_the_photos_that_is_no_label_is_no_orphan(tmp_path: Path, text: str) -> None:
+    write_parts(tmp_path)
+    write_text(tmp_path / "train" / "more.txt", text)
+    (tmp_path / "train" / "folder.txt").mkdir()
+    assert load(tmp_path).problems == ()
+
+
+@pytest.mark.parametrize("name", ["gone.txt", "gone.XML", "gone.json"])
+def test_label_without_photo_is_an_orphan_in_every_format(tmp_path: Path, name: str) -> None:
+    write_parts(tmp_path)
+    write_text(tmp_path / "train" / name, "0 0.5 0.5 0.5 0.5\n")
+    assert [(problem.kind, problem.path.name) for problem in load(tmp_path).problems] == [(Kind.LABEL_ORPHAN, name)]
+
+
+def test_parts_are_listed_in_order_and_only_those_named(tmp_path: Path) -> None:
+    write_parts(tmp_path)
+    file = write_text(tmp_path / "data.yaml", "test: val\ntrain: train\nnames: [ace, king]\n")
+    parts = list_parts(file, read_config(file))
+    assert {part: [photo.name for photo in photos] for part, photos in parts.items()} == {
+        "train": ["train1.jpg", "train2.jpg"],
+        "test": ["val1.jpg", "val2.jpg"],
+    }
+    assert list(parts) == ["train", "test"]
+
+
+def test_bad_labels_do_not_end_the_reading(tmp_path: Path) -> None:
+    write_parts(tmp_path)
+    write_text(tmp_path / "train" / "train1.txt", f"{yolo([ACE], NAMES)}one\n9 0.5 0.5 0.5 0.5\n")
+    file = write_text(tmp_path / "data.yaml", "train: train\nval: val\nnames: [ace, king]\n")
+    reading = read_dataset(file, read_config(file))
+    assert [(problem.kind, problem.line) for problem in reading.problems] == [
+        (Kind.ROW_MALFORMED, 2),
+        (Kind.CLASS_UNKNOWN, 3),
+    ]
+    assert [len(annotation.subjects) for annotation in reading.parts["train"]] == [1, 1]
 
 
 def test_photo_that_cannot_be_opened_is_left_out_and_said(tmp_path: Path) -> None:
@@ -163,9 +189,10 @@ def test_photo_that_cannot_be_opened_is_left_out_and_said(tmp_path: Path) -> Non
     (tmp_path / "train" / "text.jpg").write_text("no photo", encoding="utf-8")
     data = load(tmp_path)
     assert len(data.train) == 2
-    assert len(data.notes) == 2
-    for note, name in zip(data.notes, ("empty.jpg", "text.jpg"), strict=True):
-        assert note.startswith(f"left out: {tmp_path / 'train' / name} - ")
+    assert [(problem.kind, problem.path.name) for problem in data.problems] == [
+        (Kind.PHOTO_UNREADABLE, "empty.jpg"),
+        (Kind.PHOTO_UNREADABLE, "text.jpg"),
+    ]
 
 
 def test_list_whose_photos_all_lie_elsewhere_is_an_error_that_says_so(tmp_path: Path) -> None:
@@ -235,22 +262,27 @@ def test_class_list_that_is_shorter_or_longer_is_none(tmp_path: Path) -> None:
     write_parts(tmp_path)
     write_text(tmp_path / "train" / "classes.txt", "ace\n")
     write_text(tmp_path / "val" / "classes.txt", "ace\nking\nqueen\n")
-    assert load(tmp_path).notes == ()
+    assert load(tmp_path).problems == ()
 
 
 def test_class_that_no_training_photo_shows_is_said(tmp_path: Path) -> None:
     write_parts(tmp_path)
     data = load(tmp_path, "train: train\nval: val\nnames: [ace, king, queen]\n")
-    assert data.notes == ("no training photo shows 'queen': it cannot be learnt",)
+    assert [str(problem) for problem in data.problems] == [
+        f"{tmp_path / 'data.yaml'}:3 - no training photo shows 'queen': it cannot be learnt"
+        " - add photos of it, or remove it from names"
+    ]
 
 
 def test_photo_in_two_parts_is_said_since_it_flatters_the_scores(tmp_path: Path) -> None:
     write_parts(tmp_path)
     data = load(tmp_path, "train: [train, val]\nval: val\ntest: train\nnames: [ace, king]\n")
-    assert data.notes == (
-        "2 photos are in train and in val: the scores will flatter",
-        "2 photos are in train and in test: the scores will flatter",
-    )
+    first = [tmp_path / part / f"{part}1.jpg" for part in ("val", "train")]
+    said = "2 photos are in train and in {}, such as {}: the scores will flatter"
+    assert {(problem.kind, problem.path) for problem in data.problems} == {(Kind.PHOTO_LEAKED, data.file)}
+    assert [problem.found for problem in data.problems] == [
+        said.format(part, photo) for part, photo in zip(("val", "test"), first, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -297,8 +329,8 @@ def check_with_ultralytics(folder: Path, *files: Path) -> list[list[str]]:
 
 def test_plain_ultralytics_finds_the_photos_of_our_data_yaml_from_any_directory(tmp_path: Path) -> None:
     photos = tmp_path / "내 사진"
-    for stem in ("a", "b"):
-        write_photo(photos / f"{stem}.jpg")
+    for seed, stem in enumerate(("a", "b")):
+        write_photo(photos / f"{stem}.jpg", seed=seed)
         write_text(photos / f"{stem}.xml", voc([("동화책", *ACE[1:])]))
     made = init_dataset(photos, photos / "data.yaml")
     new, ours = check_with_ultralytics(tmp_path, made.file, ROOT / "data.yaml")

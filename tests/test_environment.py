@@ -26,10 +26,13 @@ BARE = ("__init__.py", "__main__.py", "environment.py", "errors.py")
 posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in for .venv's Python is a shell script")
 
 
-def read_lock() -> dict[str, set[str]]:
-    """Versions in the lock by package; one that differs by platform has several."""
+LOCKS = ("requirements.lock", "requirements-label.lock")
+
+
+def read_lock(file: str = "requirements.lock") -> dict[str, set[str]]:
+    """Versions in a lock by package; one that differs by platform has several."""
     pinned: dict[str, set[str]] = {}
-    text = (environment.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    text = (environment.ROOT / file).read_text(encoding="utf-8")
     for name, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", text, re.MULTILINE):
         pinned.setdefault(canonicalize_name(name), set()).add(version)
     return pinned
@@ -55,7 +58,7 @@ def copy_project(root: Path) -> Path:
     (root / "pipeline").mkdir(parents=True)
     for name in BARE:
         shutil.copy(environment.ROOT / "pipeline" / name, root / "pipeline")
-    for name in ("pyproject.toml", "requirements.lock"):
+    for name in ("pyproject.toml", *LOCKS):
         shutil.copy(environment.ROOT / name, root)
     return root.resolve()
 
@@ -115,8 +118,24 @@ def test_lock_holds_every_requirement() -> None:
         assert all(requirement.specifier.contains(version) for version in versions), requirement
 
 
-def test_lock_names_no_host_and_hashes_everything() -> None:
-    text = (environment.ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_label_lock_holds_the_extra_and_nothing_that_everyone_needs() -> None:
+    lock = read_lock("requirements-label.lock")
+    project = tomllib.loads((environment.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for requirement in map(Requirement, project["project"]["optional-dependencies"]["label"]):
+        versions = lock[canonicalize_name(requirement.name)]
+        assert any(requirement.specifier.contains(version) for version in versions), requirement
+    assert not set(lock) & set(read_lock()), "one lock would take back what the other installed"
+
+
+def test_label_lock_has_a_qt_for_windows_and_another_for_macs_with_apple_silicon() -> None:
+    text = (environment.ROOT / "requirements-label.lock").read_text(encoding="utf-8")
+    assert "pyqt5-qt5==5.15.2 ; sys_platform == 'win32'" in text
+    assert re.search(r"pyqt5-qt5==5\.15\.(1[89]|2\d) ; sys_platform != 'win32'", text)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_lock_names_no_host_and_hashes_everything(name: str) -> None:
+    text = (environment.ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
     assert "--index" not in text
     assert "--find-links" not in text
@@ -132,7 +151,9 @@ def test_help_on_a_bare_python_says_that_set_up_comes_first(project: Path, argum
     shown = run_bare(project, *arguments)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "-m pipeline setup" in shown.stdout
-    assert all(f"  {command} " in shown.stdout for command in ("init", "sample", "train", "evaluate", "predict"))
+    assert all(
+        f"  {command} " in shown.stdout for command in ("init", "label", "sample", "train", "evaluate", "predict")
+    )
     assert not (project / ".venv").exists()
 
 
@@ -197,6 +218,32 @@ def test_finished_environment_is_ready_until_the_lock_changes(project: Path) -> 
     assert "make train" in shown.stdout
     (project / "requirements.lock").write_text("changed==1.0\n", encoding="utf-8")
     assert not environment.is_ready(project)
+
+
+@posix
+def test_label_is_installed_from_its_lock_and_found_ready(project: Path) -> None:
+    write_venv_python(project, 'printf "%s\\n" "$*" >> called')
+    shown = run_bare(project, "setup", "--label")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "Adding LabelImg" in shown.stdout
+    assert "make label" in shown.stdout
+    (call,) = [line for line in (project / "called").read_text(encoding="utf-8").splitlines() if "pip install" in line]
+    assert "--require-hashes --only-binary :all: --no-binary labelimg" in call
+    assert call.endswith("--requirement requirements-label.lock")
+    assert environment.is_ready(project, stamp=environment.LABEL_STAMP)
+    assert "Adding" not in run_bare(project, "setup", "--label").stdout
+    (project / "requirements-label.lock").write_text("changed==1.0\n", encoding="utf-8")
+    assert environment.is_ready(project)
+    assert not environment.is_ready(project, stamp=environment.LABEL_STAMP)
+
+
+@posix
+def test_label_that_cannot_be_installed_is_one_line_and_not_ready(project: Path) -> None:
+    write_venv_python(project, 'echo "ERROR: No matching distribution found for labelimg==1.8.6" >&2; exit 1')
+    shown = run_bare(project, "setup", "--label")
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("cropsort: .venv - a package is not to be had")
+    assert not environment.is_ready(project, stamp=environment.LABEL_STAMP)
 
 
 @posix

@@ -17,17 +17,8 @@ from photos import write_photo
 from PIL import Image
 
 from pipeline.errors import DataError, PhotoError
-from pipeline.images import (
-    MAX_PIXELS,
-    encode_jpeg,
-    is_hidden,
-    is_photo,
-    list_files,
-    read_photo,
-    read_size,
-    shrink,
-    write_jpeg,
-)
+from pipeline.images import MAX_PIXELS, encode_jpeg, read_photo, read_size, shrink, write_jpeg
+from pipeline.listing import is_hidden, is_photo, list_files
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 real = pytest.mark.skipif(not DATA.is_dir(), reason=f"no real photos in {DATA}")
@@ -292,3 +283,11 @@ def test_shrink_bounds_the_longer_side_and_leaves_small_images_alone() -> None:
 def test_written_jpeg_shows_the_same_pixels(tmp_path: Path) -> None:
     write_jpeg(tmp_path / "new" / "a.jpg", UPRIGHT)
     assert difference(read_photo(tmp_path / "new" / "a.jpg").pixels, UPRIGHT) < 2
+
+
+def test_capture_time_is_all_that_a_written_jpeg_says() -> None:
+    data = encode_jpeg(UPRIGHT, captured="2024-05-06 07:08:09")
+    assert read_photo(data).captured == "2024-05-06 07:08:09"
+    with Image.open(BytesIO(data)) as image:
+        assert dict(image.getexif()).keys() == {0x8769}
+    assert b"Exif" not in encode_jpeg(UPRIGHT)

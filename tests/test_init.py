@@ -14,6 +14,7 @@ from pipeline.config import read_config
 from pipeline.dataset import DataSet, load_dataset
 from pipeline.errors import CropsortError, DataError, OutputError
 from pipeline.init import NewDataSet, init_dataset
+from pipeline.problems import Kind
 
 NAMES = ("king", "ace")
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -178,8 +179,8 @@ def test_broken_photos_and_bare_ones_are_noted(tmp_path: Path) -> None:
     write_photo(tmp_path / "bare.jpg")
     made, _ = init(tmp_path)
     assert len(made.notes) == 2
-    assert made.notes[0].startswith(f"left out: {tmp_path / 'broken.jpg'} - ")
-    assert made.notes[1] == "train: 1 of 11 photos have no label and count as background"
+    assert made.notes[0].startswith(f"warning: {Kind.PHOTO_UNREADABLE.title}: {tmp_path / 'broken.jpg'} - ")
+    assert made.notes[1].startswith(f"warning: {Kind.LABEL_MISSING.title}: {tmp_path / 'bare.jpg'} - ")
 
 
 def test_no_labels_no_photos_and_no_folder_are_errors_that_say_what_to_do(tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_no_labels_no_photos_and_no_folder_are_errors_that_say_what_to_do(tmp_pa
     with pytest.raises(DataError, match="no photos in this folder"):
         init_dataset(tmp_path, tmp_path / "data.yaml")
     write_photo(tmp_path / "a.jpg")
-    with pytest.raises(DataError, match="no LabelImg files beside or below the photos - draw boxes in LabelImg first"):
+    with pytest.raises(DataError, match="no LabelImg files beside or below the photos - name the classes and draw"):
         init_dataset(tmp_path, tmp_path / "data.yaml")
 
 
@@ -227,7 +228,7 @@ def test_unusable_label_leaves_nothing_behind(tmp_path: Path) -> None:
     write_txt(tmp_path)
     write_text(tmp_path / "p3.txt", yolo([ACE], NAMES) + "9 0.5 0.5 0.1 0.1\n")
     before = hash_files(tmp_path)
-    with pytest.raises(ExceptionGroup, match="labels that cannot be used"):
+    with pytest.raises(DataError, match=r"p3\.txt:2 - class 9, but names has 2"):
         init_dataset(tmp_path, tmp_path / "data.yaml")
     assert hash_files(tmp_path) == before
 
@@ -257,3 +258,68 @@ def test_cards_as_their_author_labelled_them_become_a_data_set(tmp_path: Path) -
     data = load_dataset(made.file, read_config(made.file))
     assert sum(len(photo.subjects) for photo in (*data.train, *data.val)) == 527
     assert sum(len(photo.subjects) for photo in data.test) == 143
+
+
+def sort_photos(folder: Path, *, folders: tuple[str, ...] = ("사과", "pear"), each: int = 5) -> None:
+    for number, name in enumerate(folders):
+        for index in range(each):
+            write_photo(folder / name / f"{index}.jpg", seed=10 * number + index)
+
+
+def test_folders_of_photos_without_labels_are_classes(tmp_path: Path) -> None:
+    sort_photos(tmp_path / "photos")
+    made = init_dataset(tmp_path / "photos", tmp_path / "data.yaml")
+    assert (made.class_names, made.classes_from, made.photos) == (("pear", "사과"), "folders", {"train": 8, "val": 2})
+    config = read_config(made.file)
+    assert (config.names, config.classes_from) == (("pear", "사과"), "folders")
+    dataset = load_dataset(made.file, config)
+    assert {subject.class_name for one in dataset.val for subject in one.subjects} == {"pear", "사과"}
+    assert "weights: weights/mine/detector.pt" in made.file.read_text(encoding="utf-8")
+
+
+def test_sorted_photos_in_train_and_val_stay_there(tmp_path: Path) -> None:
+    sort_photos(tmp_path / "photos" / "train")
+    sort_photos(tmp_path / "photos" / "val", each=2)
+    made = init_dataset(tmp_path / "photos", tmp_path / "data.yaml")
+    assert (made.class_names, made.photos) == (("pear", "사과"), {"train": 10, "val": 4})
+
+
+def test_names_of_photos_are_classes_where_the_user_says_so(tmp_path: Path) -> None:
+    for seed in range(10):
+        write_photo(tmp_path / f"{'cat' if seed % 2 else 'dog'}.{seed}.jpg", seed=seed)
+    made = init_dataset(tmp_path, tmp_path / "data.yaml", classes_from="names")
+    assert (made.class_names, made.classes_from) == (("cat", "dog"), "names")
+    assert read_config(made.file).classes_from == "names"
+
+
+def test_no_class_in_the_names_is_an_error(tmp_path: Path) -> None:
+    write_photo(tmp_path / "0001.jpg")
+    with pytest.raises(
+        DataError, match=r"no class in the names of the photos - expected photos such as apple\.001\.jpg"
+    ):
+        init_dataset(tmp_path, tmp_path / "data.yaml", classes_from="names")
+
+
+def test_photos_to_be_labelled_are_listed_and_not_split(tmp_path: Path) -> None:
+    for seed in range(4):
+        write_photo(tmp_path / f"{seed}.jpg", seed=seed)
+    made = init_dataset(tmp_path, tmp_path / "data.yaml", class_names=("pear", "사과"))
+    assert (made.class_names, made.photos, made.notes) == (("pear", "사과"), {"train": 4}, ())
+    config = read_config(made.file)
+    assert (config.names, config.val, config.classes_from) == (("pear", "사과"), None, "labels")
+
+
+def test_names_given_fill_in_for_a_missing_class_list(tmp_path: Path) -> None:
+    write_labelled(tmp_path, {"a": [ACE], "b": [KING]}, ("king", "ace"))
+    (tmp_path / "classes.txt").unlink()
+    made = init_dataset(tmp_path, tmp_path / "data.yaml", class_names=("king", "ace", "queen"))
+    assert made.class_names == ("king", "ace", "queen")
+
+
+def test_names_given_come_after_those_of_the_class_list(tmp_path: Path) -> None:
+    write_labelled(tmp_path, {"a": [ACE], "b": [KING]}, ("king", "ace"))
+    assert init_dataset(tmp_path, tmp_path / "data.yaml", class_names=("queen", "ace")).class_names == (
+        "king",
+        "ace",
+        "queen",
+    )

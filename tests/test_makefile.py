@@ -15,16 +15,20 @@ from pipeline.environment import ROOT
 MAKE = shutil.which("make")
 pytestmark = pytest.mark.skipif(MAKE is None or os.name == "nt", reason="needs make and a POSIX shell")
 
-TARGETS = ["setup", "train", "predict", "evaluate", "sample", "init"]
+TARGETS = ["setup", "label", "train", "check", "predict", "evaluate", "sample", "init", "import"]
 TARGETS += ["test", "test-slow", "lint", "format", "lock", "bench", "clean"]
 STAND_IN = """\
 #!/bin/sh
 # Set-up makes a Python for .venv that writes down what it is called with.
-[ "$*" = "-m pipeline setup" ] || exit 99
+case "$*" in
+    "-m pipeline setup") stamp=.ready ;;
+    "-m pipeline setup --label") stamp=.ready-label ;;
+    *) exit 99 ;;
+esac
 mkdir -p .venv/bin
 printf '#!/bin/sh\\nprintf "%%s\\\\0" "$@" > called; exit ${EXIT_CODE:-0}\\n' > .venv/bin/python
 chmod +x .venv/bin/python
-touch .venv/.ready set-up
+touch .venv/$stamp set-up
 """
 
 
@@ -33,7 +37,7 @@ def project(tmp_path: Path) -> Path:
     """A folder with the Makefile and a stand-in for Python."""
     root = tmp_path / "내 project"
     root.mkdir()
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    for name in ("Makefile", "requirements.lock", "requirements-label.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, root)
     (root / "python").write_text(STAND_IN, encoding="utf-8")
     (root / "python").chmod(0o755)
@@ -96,7 +100,7 @@ def test_dollar_is_written_twice(project: Path) -> None:
     assert read_call(project) == ["-m", "pipeline", "predict", "--data", "my $data.yaml", "--", "$HOME $(date)"]
 
 
-@pytest.mark.parametrize("target", ["predict", "init"])
+@pytest.mark.parametrize("target", ["predict", "init", "import"])
 def test_without_photos_one_line_says_so_before_anything_is_set_up(project: Path, target: str) -> None:
     shown = run_make(project, target)
     assert shown.returncode == 2
@@ -110,6 +114,20 @@ def test_init_is_given_the_photos(project: Path) -> None:
     assert read_call(project) == ["-m", "pipeline", "init", "--", "내 사진"]
     assert run_make(project, "init", "PHOTOS=내 사진", "DATA=my data.yaml").returncode == 0
     assert read_call(project) == ["-m", "pipeline", "init", "--data", "my data.yaml", "--", "내 사진"]
+    assert run_make(project, "init", "PHOTOS=내 사진", "NAMES=사과, my pear").returncode == 0
+    assert read_call(project) == ["-m", "pipeline", "init", "--names", "사과, my pear", "--", "내 사진"]
+
+
+def test_import_is_given_the_photos_and_where_to(project: Path) -> None:
+    run_make(project, "import", "PHOTOS=내 사진", "OUT=my copies")
+    assert read_call(project) == ["-m", "pipeline", "import", "--out", "my copies", "--", "내 사진"]
+    run_make(project, "import", "PHOTOS=내 사진")
+    assert read_call(project) == ["-m", "pipeline", "import", "--", "내 사진"]
+
+
+def test_check_is_given_data_and_the_folder_of_the_page(project: Path) -> None:
+    run_make(project, "check", "DATA=내 data.yaml", "OUT=my page")
+    assert read_call(project) == ["-m", "pipeline", "check", "--data", "내 data.yaml", "--out", "my page"]
 
 
 def test_sample_is_drawn_where_one_says(project: Path) -> None:
@@ -139,6 +157,18 @@ def test_set_up_runs_once_and_again_for_a_newer_lock(project: Path) -> None:
     os.utime(project / "requirements.lock", (ready + 10, ready + 10))
     run_make(project, "evaluate")
     assert (project / "set-up").exists()
+
+
+def test_labelimg_is_fetched_for_label_alone_and_once(project: Path) -> None:
+    assert run_make(project, "train").returncode == 0
+    assert not (project / ".venv" / ".ready-label").exists()
+    (project / "set-up").unlink()
+    assert run_make(project, "label", "DATA=내 data.yaml").returncode == 0
+    assert read_call(project) == ["-m", "pipeline", "label", "--data", "내 data.yaml"]
+    assert (project / ".venv" / ".ready-label").exists()
+    (project / "set-up").unlink()
+    assert run_make(project, "label").returncode == 0
+    assert not (project / "set-up").exists()
 
 
 def test_clean_keeps_what_is_dear(project: Path) -> None:

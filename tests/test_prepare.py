@@ -41,7 +41,8 @@ def first_fields(folder: Path) -> set[str]:
 
 def test_one_class_of_subjects_by_default(tiny: Path, tmp_path: Path) -> None:
     made = run(tiny, tmp_path / "out")
-    assert yaml.safe_load(made.detector_data.read_text())["names"] == ["subject"]
+    assert made.detector is not None
+    assert yaml.safe_load(made.detector.file.read_text())["names"] == ["subject"]
     assert first_fields(tmp_path / "out" / "labels") == {"0"}
 
 
@@ -50,7 +51,8 @@ def test_several_classes_keep_their_numbers_and_get_ascii_names(tiny: Path, tmp_
         labels.write_text("만화\n동화\n소설\n과학\n", encoding="utf-8")
     names = {"[comic, fairy tale, novel, science]": "[만화, 동화, 소설, 과학]"}
     made = run(tiny, tmp_path / "out", names | {"imgsz: 64": "imgsz: 64, single_cls: false"})
-    text = made.detector_data.read_text(encoding="utf-8")
+    assert made.detector is not None
+    text = made.detector.file.read_text(encoding="utf-8")
     assert text.isascii()
     assert yaml.safe_load(text)["names"] == ["class 0", "class 1", "class 2", "class 3"]
     assert first_fields(tmp_path / "out" / "labels") == first_fields(tiny / "labels") == set("0123")

@@ -95,7 +95,12 @@ def test_label_lines_are_as_labelimg_writes_them(tmp_path: Path, drawn: list[Dra
 def test_sample_is_ready_to_train(tmp_path: Path) -> None:
     path = draw_sample(tmp_path / "sample", photos=6, seed=1, size=SIZE)
     data = yaml.safe_load(path.read_text())
-    assert data == {"train": "images/train", "val": "images/val", "names": dict(enumerate(KINDS))}
+    assert data == {
+        "train": "images/train",
+        "val": "images/val",
+        "names": dict(enumerate(KINDS)),
+        "ignore": "orientation-unclear",
+    }
     names = {part: {file.stem for file in (path.parent / data[part]).iterdir()} for part in ("train", "val")}
     assert (len(names["train"]), len(names["val"])) == (5, 1)
     assert not names["train"] & names["val"]

@@ -100,7 +100,7 @@ def test_worse_pair_makes_way(tiny: Path) -> None:
     assert made.replaced
     assert "the new pair is better: F1 " in told.getvalue()
     assert weights.read_bytes() == (made.run / "weights" / "classifier.pt").read_bytes()
-    assert read_cards(made.weights).detector.metrics == made.scores.as_dict()
+    assert read_cards(made.weights).classifier.metrics == made.scores.as_dict()
 
 
 @pytest.mark.slow

@@ -18,12 +18,13 @@ from pipeline.weights import SHIPPED, check_owner, default_weights, has_pair, in
 def test_installing_cut_off_between_its_two_moves_loses_no_pair(eager: Path, tmp_path: Path) -> None:
     folder = tmp_path / "weights" / "mine"
     shutil.copytree(eager, folder.with_name(".mine.old"))
-    assert read_cards(folder).detector.stage == "detector"
+    assert read_cards(folder).classifier.stage == "classifier"
     assert has_pair(folder)
 
 
 def test_cards_say_what_the_pair_needs_and_was_made_of(trained: Training) -> None:
     cards = read_cards(trained.weights)
+    assert cards.detector is not None
     assert (cards.detector.model_name, cards.classifier.model_name) == ("yolov5n", "yolo11n-cls")
     assert (cards.detector.imgsz, cards.classifier.imgsz) == (64, 32)
     assert cards.detector.class_names == cards.classifier.class_names == ("comic", "fairy tale", "novel", "science")

@@ -39,6 +39,9 @@ def draw_photos(photos: Path, labels: Path, *, count: int, seed: int, size: tupl
     write_text(labels / "classes.txt", "".join(f"{kind}\n" for kind in KINDS))
 
 
+_UPRIGHT = "ignore: orientation-unclear  # the boxes are drawn on the photos as they are seen, upright\n"
+
+
 def draw_sample(folder: Path, *, photos: int, seed: int, size: tuple[int, int]) -> Path:
     """Draw a data set ready to train: four fifths to train on, the rest to validate with.
 
@@ -62,7 +65,7 @@ def draw_sample(folder: Path, *, photos: int, seed: int, size: tuple[int, int]) 
     for part, first, count in (("train", 0, train), ("val", train, photos - train)):
         draw_photos(folder / "images" / part, folder / "labels" / part, count=count, seed=seed, size=size, first=first)
     names = "".join(f"  {number}: {kind}\n" for number, kind in enumerate(KINDS))
-    write_text(folder / "data.yaml", f"train: images/train\nval: images/val\nnames:\n{names}")
+    write_text(folder / "data.yaml", f"train: images/train\nval: images/val\nnames:\n{names}{_UPRIGHT}")
     return folder / "data.yaml"
 
 

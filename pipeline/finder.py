@@ -1,0 +1,127 @@
+"""Where the subject of a photo is: found by a trained detector, or, without one, the whole photo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.boxes import Box
+from pipeline.config import Config
+from pipeline.errors import PhotoError, WeightsError
+from pipeline.images import Pixels, read_photo, shrink
+from pipeline.labels import Annotation
+from pipeline.results import Detection
+from pipeline.weights import TRAIN_FIRST, Card, read_card
+from pipeline.yolo import Detector
+
+
+class Finder(Protocol):
+    """What says where subjects are."""
+
+    confidence: float
+    """Threshold from which a detection counts, 0 to 1."""
+
+    def find(self, pixels: Pixels, *, conf: float) -> list[Detection]:
+        """Subjects with at least the confidence ``conf``, boxes in pixels of ``pixels``, the surest first."""
+
+
+class DetectorFinder:
+    """A trained detector with what its card says.
+
+    Args:
+        weights: its file.
+        card: its card, with threshold and IoU.
+        device: ``cpu``, ``mps`` or the number of a GPU.
+
+    Raises:
+        WeightsError: the file holds no detector.
+    """
+
+    def __init__(self, weights: Path, card: Card, *, device: str) -> None:
+        assert card.confidence is not None  # whoever read the card has checked it
+        assert card.iou is not None
+        self.confidence = card.confidence
+        self._imgsz, self._iou = card.imgsz, card.iou
+        self._detector = Detector(weights, device=device)
+
+    def find(self, pixels: Pixels, *, conf: float) -> list[Detection]:
+        """See ``Finder``."""
+        height, width = pixels.shape[:2]
+        small = shrink(pixels, self._imgsz)
+        found = self._detector.detect(small, imgsz=self._imgsz, conf=conf, iou=self._iou)
+        factor = max(height, width) / max(small.shape[:2])
+        return [Detection(one.box.scaled(factor).clipped(width, height), one.confidence) for one in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Cropper:
+    """A detector trained before, to crop sorted photos with.
+
+    Args:
+        weights: its file.
+        card: its card.
+    """
+
+    weights: Path
+    card: Card
+
+
+def read_cropper(config: Config) -> Cropper | None:
+    """The detector that data.yaml names for sorted photos; None where they are taken whole, or labelled.
+
+    Raises:
+        WeightsError: there is no such detector, or it has no card.
+    """
+    named = config.detector.weights
+    if named is None or config.classes_from == "labels":
+        return None
+    weights = Path(named).expanduser()
+    if not weights.is_file():
+        expected = "a trained detector, such as weights/<data set>/detector.pt"
+        raise WeightsError("no such file", where=weights, expected=expected, remedy=TRAIN_FIRST)
+    return Cropper(weights, read_card(weights.with_suffix(".json"), "detector"))
+
+
+class WholePhoto:
+    """Takes every photo as one subject, for classifiers that were trained on whole photos."""
+
+    confidence = 0.0
+
+    def find(self, pixels: Pixels, *, conf: float) -> list[Detection]:
+        """See ``Finder``."""
+        height, width = pixels.shape[:2]
+        whole = Detection(Box(0.0, 0.0, float(width), float(height)), 1.0)
+        return [whole] if whole.confidence >= conf else []
+
+
+def locate_subjects(
+    annotations: Iterable[Annotation], finder: Finder, *, on_photo: Callable[[], None]
+) -> tuple[tuple[Annotation, ...], int]:
+    """Draw the box around the subject of each sorted photo: what the detector is surest of, else the whole photo.
+
+    Args:
+        annotations: of sorted photos; one that cannot be read stays as it is, for whoever reads it next to say so.
+        finder: the detector.
+        on_photo: called after each.
+
+    Returns:
+        The annotations in the same order, and in how many photos nothing was found.
+    """
+    located, missed = [], 0
+    for annotation in annotations:
+        box = _find_box(annotation, finder)
+        missed += box is None
+        (subject,) = annotation.subjects
+        located.append(annotation if box is None else replace(annotation, subjects=(replace(subject, box=box),)))
+        on_photo()
+    return tuple(located), missed
+
+
+def _find_box(annotation: Annotation, finder: Finder) -> Box | None:
+    try:
+        found = finder.find(read_photo(annotation.photo).pixels, conf=finder.confidence)
+    except PhotoError:
+        return None
+    return found[0].box if found and found[0].box.area > 0 else None
