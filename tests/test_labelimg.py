@@ -276,3 +276,8 @@ def test_command_without_display_or_labelimg(here: Run, tmp_path: Path, monkeypa
 def test_child_needs_nothing_but_the_standard_library() -> None:
     code = "import pipeline.labelimg.__main__, sys; assert not {'cv2', 'torch', 'numpy', 'pydantic'} & set(sys.modules)"
     subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": ""}, check=True)
+
+
+def test_process_finds_the_package_from_anywhere() -> None:
+    root = Path(child_environment()["PYTHONPATH"])
+    assert (root / "pipeline" / "labelimg" / "__main__.py").is_file()

@@ -23,7 +23,7 @@ from pipeline.labelimg.session import plan_session
 if TYPE_CHECKING:
     from rich.console import Console
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _HIDDEN_FROM_QT = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")  # OpenCV points them at a Qt of its own
 _LIBRARIES = "libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-xinerama0 libxkbcommon-x11-0"
 
