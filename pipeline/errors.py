@@ -7,7 +7,9 @@
     │   └── PhotoError          (row)    one photo that cannot be read: a row in the results, never the end of a run
     ├── ConfigError (ValueError) exit 2  data.yaml itself cannot be understood
     ├── WeightsError (ValueError) exit 2 weights missing, of the wrong kind, or of another data set
-    └── OutputError (OSError)   exit 1   nothing can be written there: full disk, no permission
+    ├── OutputError (OSError)   exit 1   nothing can be written there: full disk, no permission
+    ├── OutOfMemory (MemoryError) exit 2 the device has less memory than it takes
+    └── ProcessDied (ChildProcessError) exit 2  a process that work was given to ended without an answer
 
 A line reads ``where - what was found - what was expected - what to do``; parts that say nothing are left out.
 """
@@ -45,6 +47,10 @@ class CropsortError(Exception):
         self.expected = expected
         self.remedy = remedy
         super().__init__(str(self))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are pickled by their arguments, of which ours keeps none: between processes all fields count.
+        return _rebuild, (type(self), self.__dict__.copy())
 
     def __str__(self) -> str:
         place = "" if self.where is None else str(self.where)
@@ -84,3 +90,18 @@ class OutputError(CropsortError, OSError):
     """Results cannot be written."""
 
     exit_code = 1
+
+
+class OutOfMemory(CropsortError, MemoryError):
+    """The device has less memory than it takes."""
+
+
+class ProcessDied(CropsortError, ChildProcessError):
+    """A process that work was given to ended without an answer."""
+
+
+def _rebuild(kind: type[CropsortError], fields: dict[str, object]) -> CropsortError:
+    error = kind.__new__(kind)
+    error.__dict__.update(fields)
+    error.args = (str(error),)
+    return error

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ConfigError, CropsortError, DataError, OutputError, PhotoError, WeightsError
+from pipeline.errors import (
+    ConfigError,
+    CropsortError,
+    DataError,
+    OutOfMemory,
+    OutputError,
+    PhotoError,
+    ProcessDied,
+    WeightsError,
+)
 
 
 def test_line_says_where_found_expected_and_remedy_in_this_order() -> None:
@@ -34,6 +44,23 @@ def test_exit_code_tells_set_up_from_data(kind: type[CropsortError], code: int) 
 def test_each_error_is_also_the_builtin_that_a_library_would_raise() -> None:
     assert all(issubclass(kind, ValueError) for kind in (DataError, ConfigError, WeightsError, PhotoError))
     assert issubclass(OutputError, OSError)
+    assert issubclass(OutOfMemory, MemoryError)
+    assert issubclass(ProcessDied, ChildProcessError)
+
+
+@pytest.mark.parametrize("kind", [CropsortError, DataError, OutputError, OutOfMemory, ProcessDied])
+def test_error_comes_whole_out_of_another_process(kind: type[CropsortError]) -> None:
+    error = kind("7 classes", where=Path("책.txt"), line=3, expected="six", remedy="draw it again")
+    error.add_note("said there")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+
+
+def test_photo_error_comes_whole_out_of_another_process() -> None:
+    again = pickle.loads(pickle.dumps(PhotoError("empty", where="a.jpg")))
+    assert (type(again), str(again)) == (PhotoError, "a.jpg - empty")
 
 
 def test_photo_error_is_a_data_error_that_names_the_photo() -> None:

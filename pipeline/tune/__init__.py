@@ -1,0 +1,1 @@
+"""Model, image size and batch that fit the machine at hand."""
