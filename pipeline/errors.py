@@ -8,8 +8,8 @@
     ├── ConfigError (ValueError) exit 2  data.yaml itself cannot be understood
     ├── WeightsError (ValueError) exit 2 weights missing, of the wrong kind, or of another data set
     ├── OutputError (OSError)   exit 1   nothing can be written there: full disk, no permission
-    ├── OutOfMemory (MemoryError) exit 2 the device has less memory than it takes
-    └── ProcessDied (ChildProcessError) exit 2  a process that work was given to ended without an answer
+    ├── OutOfMemoryError (MemoryError) exit 2 the device has less memory than it takes
+    └── ProcessDiedError (ChildProcessError) exit 2  a process that work was given to ended without an answer
 
 A line reads ``where - what was found - what was expected - what to do``; parts that say nothing are left out.
 """
@@ -92,16 +92,16 @@ class OutputError(CropsortError, OSError):
     exit_code = 1
 
 
-class OutOfMemory(CropsortError, MemoryError):
+class OutOfMemoryError(CropsortError, MemoryError):
     """The device has less memory than it takes."""
 
 
-class ProcessDied(CropsortError, ChildProcessError):
+class ProcessDiedError(CropsortError, ChildProcessError):
     """A process that work was given to ended without an answer."""
 
 
 def _rebuild(kind: type[CropsortError], fields: dict[str, object]) -> CropsortError:
-    error = kind.__new__(kind)
+    error = kind(str(fields["found"]), where=str(fields["where"]))
     error.__dict__.update(fields)
     error.args = (str(error),)
     return error

@@ -11,10 +11,10 @@ from pipeline.errors import (
     ConfigError,
     CropsortError,
     DataError,
-    OutOfMemory,
+    OutOfMemoryError,
     OutputError,
     PhotoError,
-    ProcessDied,
+    ProcessDiedError,
     WeightsError,
 )
 
@@ -44,11 +44,11 @@ def test_exit_code_tells_set_up_from_data(kind: type[CropsortError], code: int) 
 def test_each_error_is_also_the_builtin_that_a_library_would_raise() -> None:
     assert all(issubclass(kind, ValueError) for kind in (DataError, ConfigError, WeightsError, PhotoError))
     assert issubclass(OutputError, OSError)
-    assert issubclass(OutOfMemory, MemoryError)
-    assert issubclass(ProcessDied, ChildProcessError)
+    assert issubclass(OutOfMemoryError, MemoryError)
+    assert issubclass(ProcessDiedError, ChildProcessError)
 
 
-@pytest.mark.parametrize("kind", [CropsortError, DataError, OutputError, OutOfMemory, ProcessDied])
+@pytest.mark.parametrize("kind", [CropsortError, DataError, OutputError, OutOfMemoryError, ProcessDiedError])
 def test_error_comes_whole_out_of_another_process(kind: type[CropsortError]) -> None:
     error = kind("7 classes", where=Path("책.txt"), line=3, expected="six", remedy="draw it again")
     error.add_note("said there")
