@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 from pipeline import environment
 from pipeline.errors import CropsortError
 
-BARE = ("__init__.py", "__main__.py", "environment.py", "errors.py")
+BARE = ("__init__.py", "__main__.py", "environment", "errors.py")
 posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in for .venv's Python is a shell script")
 
 
@@ -57,7 +57,9 @@ def write_venv_python(root: Path, script: str) -> None:
 def copy_project(root: Path) -> Path:
     (root / "pipeline").mkdir(parents=True)
     for name in BARE:
-        shutil.copy(environment.ROOT / "pipeline" / name, root / "pipeline")
+        place = environment.ROOT / "pipeline" / name
+        copy = shutil.copytree if place.is_dir() else shutil.copy
+        copy(place, root / "pipeline" / name)
     for name in ("pyproject.toml", *LOCKS):
         shutil.copy(environment.ROOT / name, root)
     return root.resolve()
@@ -171,8 +173,9 @@ def test_old_python_is_refused(version: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("name", BARE)
 def test_old_python_can_parse_what_refuses_it(name: str) -> None:
-    source = (environment.ROOT / "pipeline" / name).read_text(encoding="utf-8")
-    ast.parse(source, feature_version=(3, 8))
+    place = environment.ROOT / "pipeline" / name
+    for file in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+        ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
 def test_python_without_ensurepip_is_refused_with_the_package_that_has_it() -> None:
