@@ -21,7 +21,7 @@ DATA_IF_GIVEN = $(if $(filter command,$(origin DATA)),--data "$$DATA")
 BENCHMARKS = $(filter-out benchmarks/draw_%,$(wildcard benchmarks/[a-z]*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup label train check predict evaluate sample init import test test-slow lint format lock bench clean photos-given
+.PHONY: help setup doctor label train check predict evaluate sample init import test test-slow lint format lock bench clean photos-given
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ help:
 
 setup: ## Make .venv and install the packages that requirements.lock names (done by itself where needed)
 	@$(PYTHON) -m pipeline setup
+
+doctor: ## Say what is wrong with this machine and its packages, each with its remedy; fetches nothing
+	@if [ -x $(VENV_PYTHON) ]; then $(CROPSORT) doctor $(DATA_IF_GIVEN); else $(PYTHON) -m pipeline doctor $(DATA_IF_GIVEN); fi
 
 label: $(LABEL_READY) ## Open LabelImg on the photos of DATA, with its classes; fetches LabelImg the first time
 	@$(CROPSORT) label --data "$$DATA"

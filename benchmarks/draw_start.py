@@ -16,7 +16,6 @@ from pathlib import Path
 
 import torch
 import yaml
-from torch import Tensor
 
 from pipeline import yolo
 from pipeline.classifier import ClassifierJob, train_classifier
@@ -58,43 +57,40 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs") / "benchmarks" / "start")
     work = parser.parse_args().work.resolve()
     latest: dict[str, tuple[yolo.Checkpoint, dict[str, float]]] = {}
+    starts: dict[str, Path] = {}
     for number, a_round in enumerate(ROUNDS):
         done = work / f"round{number}.pt"
         if not done.exists():
-            tensors = latest[a_round.stage][0].tensors if a_round.stage in latest else {}
-            checkpoint, scores = train(a_round, tensors, work, number)
+            checkpoint, scores = train(a_round, starts.get(a_round.stage), work, number)
             done.with_suffix(".json").write_text(json.dumps(scores), encoding="utf-8")
             yolo.write_checkpoint(done, checkpoint)
+        starts[a_round.stage] = done
         latest[a_round.stage] = yolo.read_checkpoint(done), json.loads(done.with_suffix(".json").read_text("utf-8"))
     for stage, (checkpoint, scores) in latest.items():
         ship(stage, checkpoint, scores)
 
 
-def train(
-    a_round: Round, tensors: Mapping[str, Tensor], work: Path, number: int
-) -> tuple[yolo.Checkpoint, dict[str, float]]:
+def train(a_round: Round, start: Path | None, work: Path, number: int) -> tuple[yolo.Checkpoint, dict[str, float]]:
     """The best epoch of a round, and its scores on val."""
     config, dataset = describe(a_round, work, number)
     folder = work / f"round{number}"
     prepared = prepare(dataset, config, folder / "prepared", on_photo=lambda: None)
     with TrainingLog(make_console(), a_round.stage) as log:
         if a_round.stage == "detector":
-            best = train_detector(a_round, tensors, prepared, folder, log)
+            best = train_detector(a_round, start, prepared, folder, log)
             chosen = max(log.epochs, key=lambda epoch: epoch.scores["mAP50-95"])
         else:
-            best = train_crops(a_round, tensors, prepared, config, folder, log)
+            best = train_crops(a_round, start, prepared, config, folder, log)
             chosen = min(log.epochs, key=lambda epoch: epoch.losses["val"])
     return yolo.read_checkpoint(best), dict(chosen.scores)
 
 
-def train_detector(
-    a_round: Round, tensors: Mapping[str, Tensor], prepared: Prepared, folder: Path, log: TrainingLog
-) -> Path:
+def train_detector(a_round: Round, start: Path | None, prepared: Prepared, folder: Path, log: TrainingLog) -> Path:
     """The checkpoint of the best epoch."""
     assert prepared.detector is not None
     job = yolo.DetectorJob(
         model_name=MODELS["detector"],
-        tensors=tensors,
+        start=start,
         data=prepared.detector.file,
         folder=folder / "detector",
         imgsz=320,
@@ -105,19 +101,17 @@ def train_detector(
         seed=SEED,
         lr0=a_round.lr0,
         device="cpu",
-        on_step=log.on_step,
-        on_epoch=log.on_epoch,
     )
-    return yolo.train_detector(job)
+    return yolo.train_detector(job, on_step=log.on_step, on_epoch=log.on_epoch)
 
 
 def train_crops(
-    a_round: Round, tensors: Mapping[str, Tensor], prepared: Prepared, config: Config, folder: Path, log: TrainingLog
+    a_round: Round, start: Path | None, prepared: Prepared, config: Config, folder: Path, log: TrainingLog
 ) -> Path:
     """The weights of the best epoch."""
     job = ClassifierJob(
         model_name=MODELS["classifier"],
-        tensors=tensors,
+        start=start,
         class_names=KINDS,
         train=prepared.train,
         val=prepared.val,
@@ -125,11 +119,9 @@ def train_crops(
         folder=folder / "classifier",
         seed=SEED,
         device="cpu",
-        on_step=log.on_step,
-        on_epoch=log.on_epoch,
         lr0=a_round.lr0,
     )
-    train_classifier(job, folder / "classifier.pt")
+    train_classifier(job, folder / "classifier.pt", on_step=log.on_step, on_epoch=log.on_epoch)
     return folder / "classifier.pt"
 
 

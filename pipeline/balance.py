@@ -114,9 +114,9 @@ def _remedies(train: tuple[Annotation, ...], shown: dict[str, int], by_size: lis
 
 
 def _name_lines(file: Path) -> dict[str, int]:
-    """The line of each class in data.yaml, counted from 1."""
+    """The line of each class in data.yaml, counted from 1; empty where ``names`` comes through a YAML merge key."""
     root = yaml.compose(file.read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)  # read_config has seen to it
-    names = next(value for key, value in root.value if key.value == "names")
-    nodes = (item[1] if isinstance(item, tuple) else item for item in names.value)
+    items = next((value.value for key, value in root.value if key.value == "names"), ())
+    nodes = (item[1] if isinstance(item, tuple) else item for item in items)
     return {str(node.value).strip(): node.start_mark.line + 1 for node in nodes}

@@ -1,39 +1,31 @@
-"""Stage two: a classifier of crops, trained with Lightning, its best epoch on val kept."""
+"""Stage two: a classifier of crops, its best epoch on val kept; a training that was stopped goes on."""
 
 from __future__ import annotations
 
-import logging
-import signal
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from pipeline import yolo
 from pipeline.config import ClassifierSettings
 from pipeline.device import torch_device
-from pipeline.errors import DataError, WeightsError
+from pipeline.errors import ConfigError, DataError, WeightsError
+from pipeline.fitting import fit
 from pipeline.images import Pixels
-from pipeline.loading import CropDataset, EpochSampler
+from pipeline.loading import CropDataset, EpochSampler, StepBatches
 from pipeline.prepare import CropSource
+from pipeline.resuming import Course, read_progress
 
-_SMOOTHING = 0.05
 _LEARNING_RATE = 1e-3
 _GENTLE_RATE = 1e-4
 """For weights that fill the whole network, its head included: they know the classes, and would forget at first."""
-
-_WEIGHT_DECAY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +34,24 @@ class ClassifierJob:
 
     Args:
         model_name: the backbone; see ``build_backbone``.
-        tensors: weights to start from; those that fit are taken.
+        start: weights to start from, a file that ``yolo.write_checkpoint`` wrote, of which those that fit are taken;
+            None for random ones.
         class_names: in the order of the output.
         train: subjects to learn from.
         val: subjects to choose the epoch on.
         settings: image size, batch, epochs and the like.
-        folder: where the checkpoint goes.
+        folder: where ``last.ckpt``, which a stopped training goes on from, and ``best.pt`` go.
         seed: of the head's first weights, the order and the augmentation.
-        lr0: highest learning rate; None for 1e-3, or a tenth of it where ``tensors`` fill the whole network.
         device: ``cpu``, ``mps`` or the number of a GPU.
-        on_step: called after each training step with the part of all steps that is done, 0 to 1.
-        on_epoch: called after each epoch.
+        accumulate: batches that gradients are gathered over before the weights move; see ``StepBatches``.
+        lr0: highest learning rate; None for 1e-3, or a tenth of it where ``start`` fills the whole network.
+
+    Raises:
+        ConfigError: the batch is one crop.
     """
 
     model_name: str
-    tensors: Mapping[str, Tensor] = field(repr=False)
+    start: Path | None
     class_names: tuple[str, ...]
     train: tuple[CropSource, ...]
     val: tuple[CropSource, ...]
@@ -64,9 +59,22 @@ class ClassifierJob:
     folder: Path
     seed: int
     device: str
-    on_step: Callable[[float], None]
-    on_epoch: Callable[[yolo.Epoch], None]
+    accumulate: int = 1
     lr0: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch < 2:
+            raise ConfigError(
+                f"a batch of {self.batch}",
+                where="classifier",
+                expected="at least 2, as batch normalisation learns nothing from one crop",
+                remedy="a smaller imgsz or model takes less memory",
+            )
+
+    @property
+    def batch(self) -> int:
+        """Crops in a batch."""
+        return self.settings.batch
 
 
 class Classifier:
@@ -112,118 +120,78 @@ def build_backbone(model_name: str, *, class_count: int) -> nn.Module:
     return yolo.build_classifier(model_name, class_count=class_count)
 
 
-def train_classifier(job: ClassifierJob, weights: Path) -> None:
+def train_classifier(
+    job: ClassifierJob,
+    weights: Path,
+    *,
+    on_step: Callable[[float], None],
+    on_epoch: Callable[[yolo.Epoch], None],
+) -> None:
     """Train, and write the weights of the epoch with the lowest log loss on val.
+
+    Where ``job.folder`` holds a stopped training of the same, it goes on from the start of the epoch that it was
+    stopped in; batch, accumulate and device may be others than before. A finished one is not done again.
 
     Args:
         job: what to train on and how.
         weights: file to write.
+        on_step: called after each training step with the part of all steps that is done, 0 to 1.
+        on_epoch: called after each epoch; for one that had to be done again a second time.
 
     Raises:
         DataError: there are fewer than two crops to learn from.
+        WeightsError: ``job.start`` holds no weights.
         OutputError: it cannot be written there.
     """
     if len(job.train) < 2:
         raise DataError(f"{len(job.train)} crop to learn from", expected="at least two", remedy="label more photos")
+    course = _make_course(job)
+    progress = read_progress(course)
+    if progress is None or not progress.finished:
+        _learn(job, course, on_step, on_epoch)
+    yolo.write_checkpoint(weights, yolo.read_checkpoint(course.best))
+
+
+def train_classifier_apart(job: ClassifierJob, weights: Path, tell: Callable[[object], None]) -> None:
+    """``train_classifier`` for ``run_apart``: ``tell`` hears what ``on_step`` and ``on_epoch`` would."""
+    train_classifier(job, weights, on_step=tell, on_epoch=tell)
+
+
+def _learn(
+    job: ClassifierJob, course: Course, on_step: Callable[[float], None], on_epoch: Callable[[yolo.Epoch], None]
+) -> None:
     torch.manual_seed(job.seed)
     network = build_backbone(job.model_name, class_count=len(job.class_names))
-    complete = yolo.transfer(network, job.tensors) == len(network.state_dict())
-    keeper = ModelCheckpoint(dirpath=job.folder, filename="best", monitor="val_loss", enable_version_counter=False)
-    with _quiet_lightning():
-        trainer = _make_trainer(job, keeper)
-        _fit(trainer, _Training(network, job, job.lr0 or (_GENTLE_RATE if complete else _LEARNING_RATE)), job)
-    best = torch.load(keeper.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    tensors = {name.removeprefix("network."): tensor for name, tensor in best.items()}
-    yolo.write_checkpoint(weights, yolo.Checkpoint(job.model_name, yolo.CLASSIFY, tensors))
+    tensors = {} if job.start is None else yolo.read_checkpoint(job.start).tensors
+    complete = yolo.transfer(network, tensors) == len(network.state_dict())
+
+    def keep() -> None:
+        best = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+        yolo.write_checkpoint(course.best, yolo.Checkpoint(job.model_name, yolo.CLASSIFY, best))
+
+    rate = job.lr0 or (_GENTLE_RATE if complete else _LEARNING_RATE)
+    fit(network, course, rate, _train_loader(job), _val_loader(job), on_step=on_step, on_epoch=on_epoch, keep=keep)
 
 
-def _fit(trainer: pl.Trainer, module: _Training, job: ClassifierJob) -> None:
-    """Lightning turns Ctrl-C into an exit with code 1, and leaves the signal switched off."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(module, _train_loader(job), _val_loader(job))
-    except SystemExit as leaving:
-        raise KeyboardInterrupt from leaving
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)
-
-
-class _Training(pl.LightningModule):
-    """Cross entropy with AdamW and one warm-up and decay of the learning rate (Smith and Topin 2018, one-cycle)."""
-
-    def __init__(self, network: nn.Module, job: ClassifierJob, rate: float) -> None:
-        super().__init__()
-        self.network = network
-        self.job = job
-        self.rate = rate
-
-    def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
-        images, targets = batch
-        loss = functional.cross_entropy(yolo.logits(self.network(images)), targets, label_smoothing=_SMOOTHING)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(targets))
-        return loss
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
-        images, targets = batch
-        out = yolo.logits(self.network(images))
-        self.log("val_loss", functional.cross_entropy(out, targets), batch_size=len(targets))
-        self.log("val_top1", (out.argmax(1) == targets).float().mean(), batch_size=len(targets))
-
-    def configure_optimizers(self) -> Any:
-        decayed = [weight for weight in self.parameters() if weight.ndim > 1]
-        others = [weight for weight in self.parameters() if weight.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.rate, weight_decay=_WEIGHT_DECAY)
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.rate, total_steps=steps, pct_start=0.15)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class _Reporter(pl.Callback):
-    """Tells the job's callbacks where training stands."""
-
-    def __init__(self, job: ClassifierJob) -> None:
-        self.job = job
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        self.job.on_step(min(1.0, trainer.global_step / max(1, int(trainer.estimated_stepping_batches))))
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        seen = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        losses = {"train": seen["train_loss"], "val": seen["val_loss"]}
-        epoch = yolo.Epoch(trainer.current_epoch + 1, self.job.settings.epochs, losses, {"top-1": seen["val_top1"]})
-        self.job.on_epoch(epoch)
-
-
-def _make_trainer(job: ClassifierJob, keeper: ModelCheckpoint) -> pl.Trainer:
-    on_gpu = job.device.isdigit()
-    return pl.Trainer(
-        accelerator="gpu" if on_gpu else job.device,
-        devices=[int(job.device)] if on_gpu else 1,
-        precision="16-mixed" if on_gpu else "32-true",
-        max_epochs=job.settings.epochs,
-        callbacks=[keeper, EarlyStopping("val_loss", patience=job.settings.patience), _Reporter(job)],
-        gradient_clip_val=10.0,
-        num_sanity_val_steps=0,
-        default_root_dir=job.folder,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+def _make_course(job: ClassifierJob) -> Course:
+    """Its key is of what the weights depend on, but for what may change on the way: batch, accumulate and device."""
+    settings = job.settings.model_dump(exclude={"model", "start", "batch"})
+    parts = [[(source.file.name, source.box, source.class_name) for source in part] for part in (job.train, job.val)]
+    learnt = repr((job.model_name, job.class_names, parts, settings, job.seed, job.lr0))
+    key = hashlib.sha256(learnt.encode()).hexdigest()
+    return Course(job.folder, key, job.settings.epochs, job.settings.patience, job.seed, job.device)
 
 
 def _train_loader(job: ClassifierJob) -> DataLoader[tuple[Tensor, int]]:
     data = CropDataset(job.train, job.class_names, job.settings, job.seed)
-    batch = min(job.settings.batch, len(job.train))
-    sampler = EpochSampler(len(job.train), job.seed)
-    return DataLoader(data, batch, sampler=sampler, drop_last=True, **_loading(job))
+    batches = StepBatches(EpochSampler(len(job.train), job.seed), batch=job.batch, accumulate=job.accumulate)
+    return DataLoader(data, batch_sampler=batches, **_loading(job))
 
 
 def _val_loader(job: ClassifierJob) -> DataLoader[tuple[Tensor, int]]:
     data = CropDataset(job.val, job.class_names, job.settings, None)
     sampler = EpochSampler(len(job.val), None)
-    return DataLoader(data, job.settings.batch, sampler=sampler, **_loading(job))
+    return DataLoader(data, job.batch, sampler=sampler, **_loading(job))
 
 
 def _loading(job: ClassifierJob) -> dict[str, Any]:
@@ -231,17 +199,3 @@ def _loading(job: ClassifierJob) -> dict[str, Any]:
     if not job.device.isdigit():
         return {"num_workers": 0}
     return {"num_workers": 4, "persistent_workers": True, "pin_memory": True}
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Lightning tells of devices, tips and worker counts, which are none of the user's business here."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -29,6 +29,7 @@ Weights = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
+Retune = Annotated[bool, typer.Option("--retune", help="Measure anew what fits into memory; training begins anew.")]
 
 _DATA = Path("data.yaml")
 _CTRL_C = 130
@@ -49,6 +50,22 @@ def setup(
     from pipeline.environment import set_up
 
     set_up(with_label=with_label)
+
+
+@app.command()
+def doctor(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The data.yaml whose device is looked for.", show_default="data.yaml")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with this machine and its packages, each with its remedy."""
+    from pipeline.doctor import examine, fails, show
+
+    findings = examine(data)
+    print(show(findings, as_json=as_json))
+    if fails(findings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -120,7 +137,7 @@ def import_photos(
 @app.command()
 def label(
     data: Data = _DATA,
-    part: Annotated[str, typer.Option(help="Which photos: 'train', 'val', 'test', or 'all'.")] = "all",
+    part: Annotated[Literal["train", "val", "test", "all"], typer.Option(help="Which photos.")] = "all",
 ) -> None:
     """Open LabelImg on the data set, with its classes, its labels and its format; say what changed."""
     from pipeline.console import make_console
@@ -182,7 +199,7 @@ def split(
 
 @app.command()
 def convert(
-    to: Annotated[str, typer.Option("--to", help="The format: 'yolo', 'voc' or 'createml'.")],
+    to: Annotated[Literal["yolo", "voc", "createml"], typer.Option("--to", help="The format.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the new labels; nothing there is overwritten.")],
     data: Data = _DATA,
 ) -> None:
@@ -196,8 +213,33 @@ def convert(
 
 
 @app.command()
-def train(data: Data = _DATA) -> None:
-    """Train the detector and the classifier on a data set."""
+def tune(
+    data: Data = _DATA,
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", help="Limit, such as 3GB or 80%; by default data.yaml's, else what is free."),
+    ] = None,
+    retune: Retune = False,
+    as_json: Json = False,
+) -> None:
+    """Measure what fits into memory, and choose model, image size and batch; training does so by itself."""
+    from pipeline.config import read_config
+
+    read_config(data)  # as in train
+    from pipeline.console import make_console
+    from pipeline.planning import advise
+    from pipeline.tune.table import as_record, print_tuned
+
+    advice = advise(data, memory=memory, console=make_console(errors=as_json), retune=retune)
+    if as_json:
+        print(json.dumps(as_record(advice.stages, advice.room, advice.limit_bytes), ensure_ascii=False, indent=2))
+    else:
+        print_tuned(advice.stages, advice.room, advice.limit_bytes, make_console())
+
+
+@app.command()
+def train(data: Data = _DATA, retune: Retune = False) -> None:
+    """Train the detector and the classifier on a data set; a training that was stopped goes on."""
     from pipeline.config import read_config
 
     read_config(data)  # what is wrong there is said before the seconds that torch takes to load
@@ -205,7 +247,7 @@ def train(data: Data = _DATA) -> None:
     from pipeline.training import train as run
 
     console = make_console()
-    made = run(data, console)
+    made = run(data, console, retune=retune)
     print(f"\non val:\n{made.scores}\n")
     print(f"weights in {made.weights}, figures and pictures in {made.run}")
 
@@ -242,22 +284,39 @@ def predict(
     """Find and sort the subjects in every photo of a folder, and write workbook and CSVs."""
     from pipeline.predict import default_folder, list_photos, predict_folder
 
-    list_photos(photos)  # said before the seconds that torch takes to load
+    listing = list_photos(photos)  # said before the seconds that torch takes to load
+    from pipeline.config import read_config
     from pipeline.weights import default_weights, read_cards
 
     folder = weights or default_weights(data)
     read_cards(folder)
+    settings = None if weights else read_config(data)
     from pipeline.console import make_console
+    from pipeline.device import pick_device
+    from pipeline.planning import tune_prediction
     from pipeline.sorter import load
 
-    sorter = load(folder)
-    made = predict_folder(photos, sorter, weights=folder, folder=out or default_folder(photos), console=make_console())
+    console = make_console()
+    device = pick_device(settings.device if settings else "auto")
+    memory, count = settings.memory if settings else None, len(listing.files)
+    tuned = tune_prediction(folder, photos=count, memory=memory, device=device, console=console)
+    made = predict_folder(
+        photos,
+        load(folder, device=device),
+        weights=folder,
+        folder=out or default_folder(photos),
+        console=console,
+        batch=tuned.fit.batch,
+    )
     counts = ", ".join(f"{count} {status}" for status, count in made.counts.items())
     print(f"{made.subjects} subjects in {made.counts.total()} files ({counts})")
     print(f"report in {made.files.workbook}, tables in {made.files.detections} and {made.files.photos.name}")
-    unreadable = made.counts["unreadable"]
+    unreadable, large = made.counts["unreadable"], made.counts["too large"]
     if unreadable:
         print(f"{unreadable} of the photos could not be read: the Photos sheet says why", file=sys.stderr)
+    if large:
+        print(f"{large} of the photos did not fit into memory: the Photos sheet says which", file=sys.stderr)
+    if unreadable or large:
         raise typer.Exit(1)
 
 

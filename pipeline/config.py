@@ -10,13 +10,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.errors import ConfigError
 from pipeline.problems import Kind, Severity
 
 _DOWNLOAD = "runs a program or fetches files when Ultralytics sees it"
-_MEMORY = re.compile(r"\d+(\.\d+)?\s*(GB|MB|%)")
+_MEMORY = re.compile(r"\d+(\.\d+)?\s*(GB|MB|%)", re.IGNORECASE)
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(h|min)", re.IGNORECASE)
+_STRIDE = 32
 _PATTERNS = {
     "name": "a name that can be a folder's: without / \\ : * ? \" < > | and no dot in front",
     "device": "auto, cpu, mps, or the number of a CUDA GPU",
@@ -29,6 +40,21 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
+    def is_pinned(self, name: str) -> bool:
+        """Whether data.yaml itself says this setting; what it leaves open is chosen for the machine at hand."""
+        return name in self.model_fields_set
+
+
+def _check_stride(value: int) -> int:
+    if value % _STRIDE:
+        lower = value // _STRIDE * _STRIDE
+        near = f"{lower} or {lower + _STRIDE}" if lower else f"{_STRIDE}"
+        raise ValueError(f"a multiple of {_STRIDE} is wanted, the networks' stride: {near}")
+    return value
+
+
+ImageSize = Annotated[int, AfterValidator(_check_stride)]
+
 
 class DetectorSettings(Section):
     """How stage one is trained and used.
@@ -40,7 +66,8 @@ class DetectorSettings(Section):
             weights it starts from, else ``yolov5n``.
         start: weights to start from: ``auto`` (what ``weights/start/`` ships for the model, else none), ``scratch``,
             a name such as ``yolov5nu.pt`` (fetched once), or a ``.pt`` file, YOLOv5's own format included.
-        imgsz: longer side of the image that the network sees, pixels, a multiple of 32.
+        imgsz: longer side of the image that the network sees, pixels, a multiple of 32; what data.yaml leaves open of
+            model, imgsz and batch is chosen by ``tune``.
         batch: photos a training step.
         epochs: most passes over the training photos.
         patience: passes without a better score on val after which training stops.
@@ -51,7 +78,7 @@ class DetectorSettings(Section):
     weights: str | None = Field(default=None, min_length=1)
     model: str | None = Field(default=None, min_length=1)
     start: str = Field(default="auto", min_length=1)
-    imgsz: int = Field(default=640, ge=32, le=4096, multiple_of=32)
+    imgsz: ImageSize = Field(default=640, ge=32, le=4096)
     batch: int = Field(default=16, ge=1)
     epochs: int = Field(default=60, ge=1)
     patience: int = Field(default=15, ge=1)
@@ -78,7 +105,7 @@ class ClassifierSettings(Section):
 
     model: str | None = Field(default=None, min_length=1)
     start: str = Field(default="auto", min_length=1)
-    imgsz: int = Field(default=160, ge=32, le=1024, multiple_of=32)
+    imgsz: ImageSize = Field(default=160, ge=32, le=1024)
     batch: int = Field(default=32, ge=2)
     epochs: int = Field(default=30, ge=1)
     patience: int = Field(default=10, ge=1)
@@ -146,7 +173,10 @@ class Config(Section):
         ignore: kinds of warnings of ``cropsort check`` that the user has looked at and that shall not be said again.
         seed: seed of the split, the start and the training.
         device: ``auto``, ``cpu``, ``mps``, or the number of a CUDA GPU.
-        memory: limit for training, such as ``4GB`` or ``80%``.
+        memory: limit for training and prediction, such as ``4GB`` or ``80%`` of what the device has; by default what is
+            free on it, less a margin.
+        time: longest that the training of a stage may take, such as ``2h`` or ``30min``: larger models are chosen only
+            within it; by default two hours on a GPU, and without one the smallest model, however long it takes.
         detector: stage one.
         classifier: stage two.
     """
@@ -166,6 +196,7 @@ class Config(Section):
     seed: int = Field(default=0, ge=0)
     device: Annotated[str, BeforeValidator(_as_text)] = Field(default="auto", pattern=r"^(auto|cpu|mps|\d+)$")
     memory: str | None = None
+    time: str | None = None
     detector: Annotated[DetectorSettings, BeforeValidator(_as_section)] = DetectorSettings()
     classifier: Annotated[ClassifierSettings, BeforeValidator(_as_section)] = ClassifierSettings()
 
@@ -182,6 +213,19 @@ class Config(Section):
         if value is not None and not _MEMORY.fullmatch(value):
             raise ValueError("a limit such as 4GB, 900MB or 80% is wanted")
         return value
+
+    @field_validator("time")
+    @classmethod
+    def _check_time(cls, value: str | None) -> str | None:
+        if value is not None and not _TIME.fullmatch(value):
+            raise ValueError("a time such as 2h or 30min is wanted")
+        return value
+
+    @property
+    def seconds(self) -> float | None:
+        """``time`` in seconds; None where it is not said."""
+        found = _TIME.fullmatch(self.time or "")
+        return None if found is None else float(found[1]) * (3600 if found[2].lower() == "h" else 60)
 
     @field_validator("ignore")
     @classmethod

@@ -55,11 +55,21 @@ class TrainingLog:
         self._bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self._task: TaskID = self._bar.add_task(f"training the {self.stage}", total=1.0)
         self._begin = time.monotonic()
+        self._before = 0
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+
+    def resume(self, epochs: list[Epoch]) -> None:
+        """Take over the epochs that were done before a stop; the time left counts from here."""
+        self.epochs = epochs
+        self._before = len(epochs)
+
+    def say(self, line: str) -> None:
+        """Say something beside the epochs."""
+        self._bar.console.print(f"{self.stage:>10}  {line}")
 
     def on_step(self, done: float) -> None:
         """Move the bar to ``done``, 0 to 1."""
@@ -69,7 +79,7 @@ class TrainingLog:
         """Keep the epoch and say it in a line."""
         self.epochs.append(epoch)
         passed = time.monotonic() - self._begin
-        left = passed / epoch.number * (epoch.epochs - epoch.number)
+        left = passed / max(1, epoch.number - self._before) * (epoch.epochs - epoch.number)
         scores = "  ".join(f"{name} {value:.3f}" for name, value in epoch.scores.items())
         losses = "  ".join(f"{name} {value:.3f}" for name, value in epoch.losses.items())
         line = f"{self.stage:>10}  epoch {epoch.number:>3}/{epoch.epochs}  {scores}  loss: {losses}"

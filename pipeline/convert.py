@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pipeline.config import Config, read_config
 from pipeline.dataset import read_dataset
-from pipeline.errors import CropsortError, DataError
+from pipeline.errors import DataError
 from pipeline.files import write_text
 from pipeline.images import read_header
 from pipeline.labels import (
@@ -23,6 +24,8 @@ from pipeline.labels import (
     read_class_list,
 )
 from pipeline.problems import Kind, Problem, raise_errors
+
+Format = Literal["yolo", "voc", "createml"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Converted:
     notes: tuple[str, ...]
 
 
-def convert_labels(file: Path, *, format: str, folder: Path) -> Converted:
+def convert_labels(file: Path, *, format: Format, folder: Path) -> Converted:
     """Write the label of every photo of train, val and test in another format.
 
     The photos' folders are kept: those below ``images`` where all photos lie below one folder of that name, else those
@@ -52,13 +55,10 @@ def convert_labels(file: Path, *, format: str, folder: Path) -> Converted:
         folder: where to; what is there already stays, and must be the same where a label would have its name.
 
     Raises:
-        CropsortError: there is no such format.
         DataError: a label cannot be used, no photo has one, or another file has a label's name; nothing was written.
         ExceptionGroup: of ``DataError``, where there are several such files; nothing was written.
         OutputError: a label cannot be written; those before it are.
     """
-    if format not in FORMATS:
-        raise CropsortError(f"'{format}'", where="--to", expected=", ".join(FORMATS))
     config = read_config(file)
     names = config.names
     labels, problems = _read_labels(file, config)
@@ -95,7 +95,7 @@ def _read_labels(file: Path, config: Config) -> tuple[list[Label], list[Problem]
             labels.append(parse_label(photo, header.size, annotation.label, config.names, orientation=turn))
     if not labels:
         found = f"none of the {len(annotations)} photos has a label"
-        raise DataError(found, where=file, remedy="label some photos in LabelImg first")
+        raise DataError(found, where=file, remedy="label some photos first, with make label")
     return labels, [problem for problem in reading.problems if problem.kind is Kind.PHOTO_UNREADABLE]
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import yolo
-from pipeline.config import Config
-from pipeline.console import TrainingLog
+from pipeline.config import DetectorSettings
 from pipeline.prepare import DetectorData
-from pipeline.starts import Start
 
 DEFAULT_MODEL = "yolov5n"
 
@@ -19,40 +17,47 @@ _NOMINAL_BATCH = 64
 _STEPS_AN_EPOCH = 20
 
 
-def train_detector(
-    start: Start, data: DetectorData, config: Config, folder: Path, *, device: str, log: TrainingLog
-) -> Path:
-    """Train the detector on prepared photos.
+def make_detector_job(
+    start_file: Path | None,
+    *,
+    complete: bool,
+    model_name: str,
+    data: DetectorData,
+    settings: DetectorSettings,
+    accumulate: int | None,
+    folder: Path,
+    seed: int,
+    device: str,
+) -> yolo.DetectorJob:
+    """A training of the detector on prepared photos.
 
     Args:
-        start: architecture and weights to start from.
+        start_file: weights to start from, as ``yolo.write_checkpoint`` writes them; None for random ones.
+        complete: whether they fill the whole network, its head for one class included.
+        model_name: an Ultralytics detection model.
         data: prepared photos.
-        config: its ``detector`` settings and seed.
+        settings: image size and batch, epochs and patience.
+        accumulate: batches that gradients are gathered over before the weights move; None for a number that suits the
+            photos there are. A smaller batch later on keeps the product of the two.
         folder: where checkpoints, curves and pictures go.
+        seed: of all that is drawn by lot.
         device: ``cpu``, ``mps`` or the number of a GPU.
-        log: told of each step and epoch.
-
-    Returns:
-        The checkpoint of the best epoch on val.
     """
-    settings = config.detector
-    job = yolo.DetectorJob(
-        model_name=start.model_name,
-        tensors=start.tensors,
+    batch = settings.batch
+    return yolo.DetectorJob(
+        model_name=model_name,
+        start=start_file,
         data=data.file,
         folder=folder,
         imgsz=settings.imgsz,
-        batch=settings.batch,
-        nbs=choose_nominal_batch(data.photos, settings.batch),
+        batch=batch,
+        nbs=choose_nominal_batch(data.photos, batch) if accumulate is None else batch * accumulate,
         epochs=settings.epochs,
         patience=settings.patience,
-        seed=config.seed,
-        lr0=_GENTLE_RATE if start.complete else None,
+        seed=seed,
+        lr0=_GENTLE_RATE if complete else None,
         device=device,
-        on_step=log.on_step,
-        on_epoch=log.on_epoch,
     )
-    return yolo.train_detector(job)
 
 
 def choose_nominal_batch(photos: int, batch: int) -> int:

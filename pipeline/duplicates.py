@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.fingerprints import Fingerprint, Group, find_bursts, find_repeated, find_similar, group_photos
+from pipeline.fingerprints import Fingerprint, Group, find_bursts, find_repeated, find_similar, join_groups
 from pipeline.labels import Annotation
 from pipeline.problems import Kind, Problem
 
@@ -23,23 +23,21 @@ def find_duplicates(fingerprints: list[Fingerprint], annotations: dict[str, tupl
     classes = {one.photo: _classes(one) for part in annotations.values() for one in part}
     parts = {one.photo: part for part in reversed(annotations) for one in annotations[part]}
     repeated, similar, bursts = (find(fingerprints) for find in (find_repeated, find_similar, find_bursts))
-    leaks = _find_leaks(fingerprints, parts, {"the same file": repeated, "near duplicates": similar, "a burst": bursts})
+    leaks = _find_leaks(parts, {"the same file": repeated, "near duplicates": similar, "a burst": bursts})
     in_one = [(Kind.PHOTO_REPEATED, "is the same file as", group) for group in repeated]
     in_one += [(Kind.PHOTO_SIMILAR, "is nearly the same as", group) for group in similar]
     return leaks + [_twice(*found, classes) for found in in_one if len({parts[one.photo] for one in found[2]}) == 1]
 
 
-def _find_leaks(fingerprints: list[Fingerprint], parts: dict[Path, str], ways: dict[str, list[Group]]) -> list[Problem]:
-    numbers = group_photos(fingerprints)
-    members: dict[int, list[Path]] = defaultdict(list)
-    for photo, number in numbers.items():
-        members[number].append(photo)
-    told: dict[int, list[str]] = defaultdict(list)
+def _find_leaks(parts: dict[Path, str], ways: dict[str, list[Group]]) -> list[Problem]:
+    joined = join_groups(group for groups in ways.values() for group in groups)
+    whole = {one.photo: group for group in joined for one in group}
+    told: dict[Group, list[str]] = defaultdict(list)
     for way, groups in ways.items():
         for group in groups:
             if len({parts[one.photo] for one in group}) > 1:
-                told[numbers[group[0].photo]].append(way)
-    return [_leak(members[number], parts, list(dict.fromkeys(said))) for number, said in told.items()]
+                told[whole[group[0].photo]].append(way)
+    return [_leak([one.photo for one in group], parts, list(dict.fromkeys(said))) for group, said in told.items()]
 
 
 def _leak(photos: list[Path], parts: dict[Path, str], ways: list[str]) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ from rich.console import Console
 from pipeline.boxes import iou, match_boxes
 from pipeline.config import Config, read_config
 from pipeline.console import counting
-from pipeline.dataset import list_photos, load_dataset
-from pipeline.errors import DataError
+from pipeline.dataset import list_parts, list_photos, load_dataset
+from pipeline.errors import DataError, PhotoError
 from pipeline.finder import locate_subjects
 from pipeline.images import read_photo
 from pipeline.labels import Annotation, Subject
-from pipeline.problems import raise_errors, summarise
+from pipeline.problems import Kind, raise_errors, summarise
 from pipeline.reading import read_parts
 from pipeline.results import Detection, Prediction
 from pipeline.sorter import Sorter
@@ -128,24 +129,42 @@ def evaluate_pair(data_file: Path, *, on: str = "", weights: Path | None = None,
         with counting(console, "finding the subjects", len(annotations)) as advance:
             annotations, _ = locate_subjects(annotations, sorter.finder, on_photo=advance)
     with counting(console, "scoring", len(annotations)) as advance:
-        judged = judge(sorter, annotations, on_photo=advance)
+        judged = judge(sorter, annotations, on_photo=advance, on_unreadable=partial(_say_left_out, console))
+    if not judged:
+        raise DataError(f"none of the {len(annotations)} photos can be read", where=on or data_file)
     return score(judged, confidence=sorter.confidence, labelled=labelled)
 
 
-def judge(sorter: Sorter, annotations: Iterable[Annotation], *, on_photo: Callable[[], None]) -> list[JudgedPhoto]:
+def _say_left_out(console: Console, error: PhotoError) -> None:
+    console.print(f"note: left out: {error}")
+
+
+def judge(
+    sorter: Sorter,
+    annotations: Iterable[Annotation],
+    *,
+    on_photo: Callable[[], None],
+    on_unreadable: Callable[[PhotoError], None] | None = None,
+) -> list[JudgedPhoto]:
     """Run a pair on labelled photos.
 
     Args:
         sorter: the pair.
         annotations: the photos.
         on_photo: called after each.
+        on_unreadable: called for a photo that cannot be read, which then is left out.
 
     Raises:
-        PhotoError: a photo cannot be read.
+        PhotoError: a photo cannot be read, and there is no ``on_unreadable``.
     """
     judged = []
     for annotation in annotations:
-        judged.append(_judge_photo(sorter, annotation))
+        try:
+            judged.append(_judge_photo(sorter, annotation))
+        except PhotoError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(error)
         on_photo()
     return judged
 
@@ -203,9 +222,13 @@ def _choose_photos(
     dataset = load_dataset(data_file, config)
     if on == "test" and not dataset.test:
         raise DataError("names no test photos", where=data_file, remedy="add a line 'test: folder'")
-    if on != "val" and dataset.test:
-        return dataset.test, []
-    return dataset.val, ["note: scored on val, which epoch and threshold were chosen on"]
+    part = "test" if on != "val" and dataset.test else "val"
+    named = list_parts(data_file, config)
+    photos = set(named.get(part, named["train"]))  # without a val of its own, some of train are
+    unreadable = (one for one in dataset.problems if one.kind is Kind.PHOTO_UNREADABLE and one.path in photos)
+    if part == "test":
+        return dataset.test, summarise(unreadable)
+    return dataset.val, [*summarise(unreadable), "note: scored on val, which epoch and threshold were chosen on"]
 
 
 def _judge_photo(sorter: Sorter, annotation: Annotation) -> JudgedPhoto:

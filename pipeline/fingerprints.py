@@ -123,6 +123,14 @@ def find_bursts(fingerprints: Iterable[Fingerprint]) -> list[Group]:
     return _join(ordered, _burst_pairs(ordered))
 
 
+def join_groups(groups: Iterable[Group]) -> list[Group]:
+    """Groups that share a photo become one."""
+    given = list(groups)
+    ordered = _ordered({one.photo: one for group in given for one in group}.values())
+    place = {one.photo: index for index, one in enumerate(ordered)}
+    return _join(ordered, ((place[group[0].photo], place[one.photo]) for group in given for one in group[1:]))
+
+
 def group_photos(fingerprints: Iterable[Fingerprint]) -> dict[Path, int]:
     """A number for every photo, the same where photos are repeated, similar or of one burst."""
     ordered = _ordered(fingerprints)

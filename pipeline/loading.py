@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -80,6 +81,42 @@ class EpochSampler(Sampler[tuple[int, int]]):
         if self.seed is not None:
             np.random.default_rng((self.seed, self.epoch)).shuffle(order)
         return iter([(self.epoch, int(index)) for index in order])
+
+
+class StepBatches(Sampler[list[tuple[int, int]]]):
+    """An epoch in batches, as many for each step of the optimiser as it takes to show it ``batch * accumulate`` crops.
+
+    So a smaller batch with a larger ``accumulate`` leaves the steps, and the crops of each, as they are. What does not
+    fill a step is left out, another part of the crops in each epoch; where there are fewer crops than that in all, they
+    are one step. A batch never has one crop alone, of which batch normalisation could learn nothing.
+
+    Args:
+        sampler: gives the order, of two crops or more.
+        batch: most crops in a batch, at least 2.
+        accumulate: batches that are gathered for a step, at least 1.
+
+    Attributes:
+        sizes: crops in each batch of a step.
+        steps: of the optimiser in an epoch.
+    """
+
+    def __init__(self, sampler: EpochSampler, *, batch: int, accumulate: int = 1) -> None:
+        self.sampler = sampler
+        self._gathered = min(batch * accumulate, len(sampler))
+        self.steps = len(sampler) // self._gathered
+        parts = np.array_split(np.arange(self._gathered), math.ceil(self._gathered / batch))
+        self.sizes = tuple(len(part) for part in parts if len(part) > 1)
+
+    def __len__(self) -> int:
+        return self.steps * len(self.sizes)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        keys = list(self.sampler)
+        for step in range(self.steps):
+            begin = step * self._gathered
+            for size in self.sizes:
+                yield keys[begin : begin + size]
+                begin += size
 
 
 def augmentation(settings: ClassifierSettings) -> v2.Transform:

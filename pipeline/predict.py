@@ -7,22 +7,24 @@ import os
 import shutil
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from pipeline import __version__
+from pipeline.batches import Batches, lacks_memory
 from pipeline.console import counting
 from pipeline.crops import cut_subject
 from pipeline.errors import CropsortError, DataError, OutputError, PhotoError
 from pipeline.files import output_error, replacing, write_text
-from pipeline.images import encode_jpeg, read_photo, shrink
+from pipeline.images import Photo, encode_jpeg, read_photo, read_size, shrink
 from pipeline.listing import Listing, is_photo, list_files
 from pipeline.report import ReportFiles, RunInfo, write_report
-from pipeline.results import PhotoResult, Status, read_results, to_json
+from pipeline.results import PhotoResult, Prediction, Status, read_results, to_json
 
 if TYPE_CHECKING:
     from pipeline.sorter import Sorter
@@ -53,7 +55,9 @@ def default_folder(photos: Path) -> Path:
     return Path("reports") / (photos.resolve().name or "photos")
 
 
-def predict_folder(photos: Path, sorter: Sorter, *, weights: Path, folder: Path, console: Console) -> PredictRun:
+def predict_folder(
+    photos: Path, sorter: Sorter, *, weights: Path, folder: Path, console: Console, batch: int = 1
+) -> PredictRun:
     """Sort every photo in a folder and below, and write results, workbook and CSVs.
 
     Args:
@@ -62,6 +66,7 @@ def predict_folder(photos: Path, sorter: Sorter, *, weights: Path, folder: Path,
         weights: where it came from, for the record.
         folder: where the report goes.
         console: told of the progress.
+        batch: photos sorted at a time, at least 1; fewer where memory runs out.
 
     Raises:
         DataError: the folder is missing, unreadable or without photos.
@@ -71,8 +76,15 @@ def predict_folder(photos: Path, sorter: Sorter, *, weights: Path, folder: Path,
     listing = list_photos(photos)
     _claim(folder, photos)
     listing = _leave_out(folder, listing)
-    with replacing(folder / RESULTS) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
-        _sort_files(listing, photos, sorter, _empty_folder(folder / "thumbnails"), out, console)
+    desk = _Desk(photos, sorter, _empty_folder(folder / "thumbnails"))
+    with (
+        replacing(folder / RESULTS) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as out,
+        counting(console, "sorting photos", len(listing.files)) as advance,
+    ):
+        for result in _sort_files(desk, listing.files, batch, console):
+            out.write(to_json(result) + "\n")
+            advance()
     run = RunInfo(
         photos=photos.resolve(),
         weights=weights,
@@ -90,9 +102,7 @@ def predict_folder(photos: Path, sorter: Sorter, *, weights: Path, folder: Path,
         results,
         run,
         folder,
-        thumbnail=lambda result, index: _read_if_there(
-            folder / "thumbnails" / f"{numbers[result.photo]:06d}-{index}.jpg"
-        ),
+        thumbnail=lambda result, index: _read_if_there(_thumbnail(desk.thumbnails, numbers[result.photo], index)),
     )
     subjects = sum(len(result.predictions) for result in results)
     return PredictRun(files, Counter(result.status for result in results), subjects)
@@ -117,37 +127,87 @@ def _leave_out(folder: Path, listing: Listing) -> Listing:
     return replace(listing, files=tuple(path for path in listing.files if own not in path.resolve().parents))
 
 
-def _sort_files(
-    listing: Listing, photos: Path, sorter: Sorter, thumbnails: Path, out: TextIO, console: Console
-) -> None:
-    with counting(console, "sorting photos", len(listing.files)) as advance:
-        for number, path in enumerate(listing.files):
-            result = _sort_file(path, _name_of(path, photos), sorter, thumbnails / f"{number:06d}")
-            out.write(to_json(result) + "\n")
-            advance()
+_File = tuple[int, Path]
+"""A file and its number among all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    number: int
+    name: str
+    photo: Photo
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where photos are sorted.
+
+    Args:
+        photos: the folder of photos.
+        sorter: the trained pair.
+        thumbnails: the folder of what the workbook shows of each subject.
+    """
+
+    photos: Path
+    sorter: Sorter
+    thumbnails: Path
+
+    def sort(self, files: Sequence[_File]) -> list[PhotoResult]:
+        """Sort several files together: their pixels are in memory until all are done."""
+        rows = [self._open(number, path) for number, path in files]
+        opened = [row for row in rows if isinstance(row, _Opened)]
+        begin = time.perf_counter()
+        found = iter(self.sorter.sort_many([one.photo.pixels for one in opened]))
+        share = (time.perf_counter() - begin) / max(1, len(opened))
+        return [self._finish(row, next(found), share) if isinstance(row, _Opened) else row for row in rows]
+
+    def refuse(self, file: _File) -> PhotoResult:
+        """What becomes of a photo that does not fit into memory alone."""
+        _, path = file
+        try:
+            size = read_size(path)
+        except PhotoError:
+            size = None
+        return PhotoResult(_name_of(path, self.photos), "too large", size=size, error="does not fit into memory alone")
+
+    def _open(self, number: int, path: Path) -> _Opened | PhotoResult:
+        begin, name = time.perf_counter(), _name_of(path, self.photos)
+        if not is_photo(path):
+            return PhotoResult(name, "unsupported", error="not a photo by its name")
+        try:
+            photo = read_photo(path)
+        except PhotoError as error:
+            if lacks_memory(error):
+                raise
+            return PhotoResult(name, "unreadable", seconds=time.perf_counter() - begin, error=error.found)
+        return _Opened(number, name, photo, time.perf_counter() - begin)
+
+    def _finish(self, opened: _Opened, predictions: tuple[Prediction, ...], share: float) -> PhotoResult:
+        begin, photo = time.perf_counter(), opened.photo
+        for index, prediction in enumerate(predictions):
+            crop = shrink(cut_subject(photo.pixels, prediction.detection.box), _THUMBNAIL)
+            with replacing(_thumbnail(self.thumbnails, opened.number, index)) as temporary:
+                temporary.write_bytes(encode_jpeg(crop, quality=85))
+        seconds = opened.seconds + share + time.perf_counter() - begin
+        status: Status = "ok" if predictions else "empty"
+        return PhotoResult(opened.name, status, photo.size, photo.captured, seconds, predictions)
+
+
+def _sort_files(desk: _Desk, files: Sequence[Path], batch: int, console: Console) -> Iterator[PhotoResult]:
+    def say(before: int, fits: int) -> None:
+        console.print(f"memory ran out at {before} photos at a time: going on with {fits}")
+
+    return Batches(desk.sort, desk.refuse, say).run(enumerate(files), batch)
+
+
+def _thumbnail(folder: Path, number: int, index: int) -> Path:
+    return folder / f"{number:06d}-{index}.jpg"
 
 
 def _name_of(path: Path, photos: Path) -> str:
     """The path from the folder of photos on; bytes that are no UTF-8, as old memory cards have, are spelled out."""
     return os.fsencode(path.relative_to(photos).as_posix()).decode(errors="backslashreplace")
-
-
-def _sort_file(path: Path, name: str, sorter: Sorter, thumbnail: Path) -> PhotoResult:
-    begin = time.perf_counter()
-    if not is_photo(path):
-        return PhotoResult(name, "unsupported", error="not a photo by its name")
-    try:
-        photo = read_photo(path)
-    except PhotoError as error:
-        return PhotoResult(name, "unreadable", seconds=time.perf_counter() - begin, error=error.found)
-    predictions = sorter.sort(photo.pixels)
-    for index, prediction in enumerate(predictions):
-        crop = shrink(cut_subject(photo.pixels, prediction.detection.box), _THUMBNAIL)
-        with replacing(thumbnail.with_name(f"{thumbnail.name}-{index}.jpg")) as temporary:
-            temporary.write_bytes(encode_jpeg(crop, quality=85))
-    status: Status = "ok" if predictions else "empty"
-    seconds = time.perf_counter() - begin
-    return PhotoResult(name, status, size=photo.size, captured=photo.captured, seconds=seconds, predictions=predictions)
 
 
 def _claim(folder: Path, photos: Path) -> None:

@@ -24,6 +24,7 @@ _MEANING: dict[Status, str] = {
     "ok": "something found",
     "empty": "nothing found",
     "unreadable": "cannot be opened",
+    "too large": "does not fit into memory",
     "unsupported": "not a photo",
 }
 
@@ -256,10 +257,11 @@ def _summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[s
 
 
 def _warnings(statuses: Counter[Status], hidden: int, boxes: int, files: int) -> list[str]:
-    unreadable, foreign = statuses["unreadable"], statuses["unsupported"]
+    unreadable, large, foreign = statuses["unreadable"], statuses["too large"], statuses["unsupported"]
     rows = max(boxes, files)
     said = (
         (unreadable, f"{_some(unreadable, 'photo', 'photos')} could not be read: see Photos, status unreadable."),
+        (large, f"{_some(large, 'photo does', 'photos do')} not fit into memory: see Photos, status too large."),
         (foreign, f"{_some(foreign, 'file is not a photo', 'files are not photos')}: see Photos, status unsupported."),
         (hidden, f"{_some(hidden, 'hidden file was', 'hidden files were')} skipped."),
         (boxes > MAX_PICTURES, f"Crops are shown for the first {MAX_PICTURES:,} boxes only."),

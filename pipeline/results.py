@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args
 from pipeline.boxes import Box
 from pipeline.errors import DataError
 
-Status = Literal["ok", "empty", "unreadable", "unsupported"]
-"""``ok``: subjects were found; ``empty``: none were; ``unreadable``: a photo that cannot be opened; ``unsupported``: no
-photo at all (a video, a text file)."""
+Status = Literal["ok", "empty", "unreadable", "too large", "unsupported"]
+"""``ok``: subjects were found; ``empty``: none were; ``unreadable``: a photo that cannot be opened; ``too large``: one
+that does not fit into memory alone; ``unsupported``: no photo at all (a video, a text file)."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 
@@ -80,11 +80,11 @@ class PhotoResult:
     Args:
         photo: path of the file, relative to the folder of photos, with forward slashes.
         status: see ``Status``.
-        size: width and height of the upright photo in pixels; None where it could not be read.
+        size: width and height of the upright photo in pixels; None where they could not be told.
         captured: EXIF capture time as ``YYYY-MM-DD HH:MM:SS``; None where the photo has none.
-        seconds: time spent on it.
+        seconds: time spent on it; photos that were sorted together share the time of it.
         predictions: what was found, the detector's surest first.
-        error: why it could not be read, in a few words; empty otherwise.
+        error: why it could not be read or sorted, in a few words; empty otherwise.
     """
 
     photo: str

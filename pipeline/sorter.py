@@ -1,16 +1,20 @@
-"""The trained pair at work on one photo: detect, crop, classify."""
+"""The trained pair at work on photos: detect, crop, classify."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.batches import Batches
 from pipeline.classifier import Classifier
 from pipeline.crops import cut_crop
 from pipeline.device import pick_device
+from pipeline.errors import OutOfMemoryError
 from pipeline.finder import DetectorFinder, Finder, WholePhoto
 from pipeline.images import Pixels, read_photo
 from pipeline.results import Detection, Prediction
@@ -18,6 +22,11 @@ from pipeline.weights import read_cards, weights_file
 
 Source = str | Path | bytes | NDArray[np.uint8]
 """A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""
+
+_CROPS = 64
+"""Crops classified at a time: a batch of photos may hold thousands."""
+
+_Found = tuple[Pixels, Detection]
 
 
 class Sorter:
@@ -45,6 +54,7 @@ class Sorter:
         if self.cards.detector is not None:
             self.finder = DetectorFinder(weights_file(folder, "detector"), self.cards.detector, device=picked)
         self._classifier = Classifier(weights_file(folder, "classifier"), self.class_names, device=picked)
+        self._crops = _CROPS
 
     @property
     def confidence(self) -> float:
@@ -68,8 +78,22 @@ class Sorter:
 
     def sort(self, pixels: Pixels) -> tuple[Prediction, ...]:
         """Predictions for upright RGB pixels, shape (height, width, 3)."""
-        detections = self.detect(pixels, conf=self.confidence)
-        return tuple(self.classify(pixels, detections))
+        return self.sort_many([pixels])[0]
+
+    def sort_many(self, photos: Sequence[Pixels]) -> list[tuple[Prediction, ...]]:
+        """Predictions for several photos, in their order: what ``sort`` says of each, faster.
+
+        Args:
+            photos: upright RGB pixels, shape (height, width, 3) each; those of one shape go through the detector
+                together, the crops of all go through the classifier together, a limited number at a time.
+
+        Raises:
+            MemoryError: the device has not enough memory for so many photos; also torch's and OpenCV's own errors that
+                say so, see ``apart.is_out_of_memory``.
+        """
+        found = self.finder.find_many(photos, conf=self.confidence)
+        predictions = self._classify((pixels, one) for pixels, some in zip(photos, found, strict=True) for one in some)
+        return [tuple(islice(predictions, len(some))) for some in found]
 
     def detect(self, pixels: Pixels, *, conf: float) -> list[Detection]:
         """Subjects with at least the confidence ``conf``, boxes in pixels of ``pixels``, the surest first."""
@@ -77,11 +101,24 @@ class Sorter:
 
     def classify(self, pixels: Pixels, detections: list[Detection]) -> list[Prediction]:
         """What the classifier makes of each detection's crop, in the same order."""
+        return list(self._classify((pixels, one) for one in detections))
+
+    def _classify(self, found: Iterable[_Found]) -> Iterator[Prediction]:
+        return Batches(self._classify_some, _refuse, self._take_fewer).run(found, self._crops)
+
+    def _classify_some(self, found: Sequence[_Found]) -> list[Prediction]:
         card = self.cards.classifier
         assert card.margin is not None  # read_cards has checked it
-        crops = [cut_crop(pixels, one.box, side=card.imgsz, margin=card.margin) for one in detections]
+        crops = [cut_crop(pixels, one.box, side=card.imgsz, margin=card.margin) for pixels, one in found]
         rows = self._classifier.classify(crops)
-        return [Prediction(one, row) for one, row in zip(detections, rows, strict=True)]
+        return [Prediction(one, row) for (_, one), row in zip(found, rows, strict=True)]
+
+    def _take_fewer(self, _: int, fits: int) -> None:
+        self._crops = fits
+
+
+def _refuse(_: _Found) -> Prediction:
+    raise OutOfMemoryError("no memory for a single crop", remedy="close other programs")
 
 
 def load(folder: str | Path, *, device: str = "auto") -> Sorter:

@@ -16,12 +16,18 @@ import torch
 from torch import Tensor
 
 from pipeline import yolo
+from pipeline.config import ClassifierSettings, DetectorSettings
 from pipeline.errors import OutputError, WeightsError
 from pipeline.files import replacing
+from pipeline.tune.policy import family
 from pipeline.weights import SHIPPED
 
 FETCHED = Path("weights") / "start"
 """Where fetched weights are kept, in the folder that the command is run in."""
+
+TASKS = {"detector": yolo.DETECT, "classifier": yolo.CLASSIFY}
+DEFAULTS = {"detector": "yolov5n", "classifier": "yolo11n-cls"}
+"""Architecture of each stage where neither data.yaml nor the weights that it names say one."""
 
 _RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 _YOLOV5_WIDTHS = {16: "n", 32: "s", 48: "m", 64: "l", 80: "x"}
@@ -71,6 +77,30 @@ def read_start(start: str, *, task: str, model_name: str | None, default_model: 
     return _read_file(path, task, model_name)
 
 
+def read_stage_start(stage: str, settings: DetectorSettings | ClassifierSettings) -> Start:
+    """What a stage starts from, as its settings say; see ``read_start``."""
+    return read_start(settings.start, task=TASKS[stage], model_name=settings.model, default_model=DEFAULTS[stage])
+
+
+def list_candidates(stage: str, settings: DetectorSettings | ClassifierSettings) -> tuple[str, ...]:
+    """The architectures to choose from, small to large; one where data.yaml, or the weights it names, say which.
+
+    With ``auto`` larger models of the family count only where weights for them are on disk: from nothing they would
+    learn less from a few hundred photos than the smallest one does from its start.
+
+    Raises:
+        WeightsError: the file that training shall start from is missing or holds something else.
+    """
+    default = DEFAULTS[stage]
+    if settings.model is not None:
+        return (settings.model,)
+    if settings.start == "scratch":
+        return family(default)
+    if settings.start == "auto":
+        return tuple(name for name in family(default) if name == default or _find_shipped(name))
+    return (read_stage_start(stage, settings).model_name,)
+
+
 def read_yolov5(path: Path) -> Start:
     """Read a checkpoint of the classic YOLOv5 repository without running what its pickle names.
 
@@ -95,12 +125,18 @@ def read_yolov5(path: Path) -> Start:
 
 
 def _read_shipped(model_name: str, task: str) -> Start:
-    path = SHIPPED / f"{model_name}-drawn.pt"
-    if not path.is_file():
+    path = _find_shipped(model_name)
+    if path is None:
         return Start(
             model_name, {}, f"{model_name} from scratch, as no weights for it are on disk: it will take longer"
         )
     return _read_file(path, task, model_name)
+
+
+def _find_shipped(model_name: str) -> Path | None:
+    """What is shipped for a model, else what was once fetched for it."""
+    places = SHIPPED / f"{model_name}-drawn.pt", FETCHED / _published_name(model_name)
+    return next((path for path in places if path.is_file()), None)
 
 
 def _read_file(path: Path, task: str, model_name: str | None) -> Start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import json
 import re
 import shutil
@@ -19,9 +20,12 @@ from pipeline.balance import PREDEFINED_CLASSES
 from pipeline.check import check_dataset
 from pipeline.config import read_config
 from pipeline.dataset import DataSet
+from pipeline.duplicates import find_duplicates
 from pipeline.environment import ROOT
 from pipeline.errors import DataError
+from pipeline.fingerprints import Fingerprint, take_fingerprints
 from pipeline.init import init_dataset
+from pipeline.labels import Annotation
 from pipeline.problems import Kind, Severity
 from pipeline.sample import draw_sample
 
@@ -225,6 +229,18 @@ def test_every_kind_is_planted_somewhere_in_these_tests() -> None:
     assert [kind for kind in Kind if f"Kind.{kind.name}" not in text] == []
 
 
+def test_pairs_of_photos_are_computed_once(tmp_path: Path) -> None:
+    photos = [draw(tmp_path / f"{number * 7}.jpg", number % 3) for number in range(6)]
+    fingerprints = [one for one in take_fingerprints(photos) if isinstance(one, Fingerprint)]
+    parts = {"train": photos[:3], "val": photos[3:]}
+    annotations = {part: tuple(Annotation(photo, (1, 1), (), None) for photo in some) for part, some in parts.items()}
+    with cProfile.Profile() as profile:
+        leaks = find_duplicates(fingerprints, annotations)
+    assert {leak.path: leak.others for leak in leaks} == {photos[i + 3]: (photos[i],) for i in range(3)}
+    normalised = [one.callcount for one in profile.getstats() if getattr(one.code, "co_name", "") == "_normalise"]
+    assert normalised == [1]
+
+
 def test_burst_on_both_sides_is_a_leak(tmp_path: Path) -> None:
     for number in range(12):
         exif = Image.Exif()
@@ -265,6 +281,13 @@ def test_duplicates_that_are_labelled_otherwise_are_said_to_be(folder: Path) -> 
     write_text(folder / "labels/train/y.txt", ROW)
     (problem,) = check(folder).problems
     assert problem.found.endswith("y.jpg, but labelled otherwise: king; ace")
+
+
+def test_names_through_a_yaml_merge_key_have_problems_without_a_line(folder: Path) -> None:
+    yaml = "train: images/train\nval: images/val\n<<: {names: [ace, king, never]}\n"
+    write_text(folder / "data.yaml", yaml)
+    (problem,) = (one for one in check(folder).problems if one.kind is Kind.CLASS_NOT_IN_TRAIN)
+    assert (problem.path, problem.line) == (folder / "data.yaml", None)
 
 
 def test_imbalance_is_told_in_figures(folder: Path) -> None:

@@ -1,7 +1,14 @@
-"""The classifier learns, keeps its best epoch, and comes out the same from the same seed."""
+"""The classifier learns, keeps its best epoch, and comes out the same from the same seed, stopped or not."""
 
 from __future__ import annotations
 
+import os
+import pickle
+import random
+import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +18,13 @@ from torch.nn import functional
 
 from pipeline import yolo
 from pipeline.boxes import Box
-from pipeline.classifier import Classifier, ClassifierJob, train_classifier
+from pipeline.classifier import Classifier, ClassifierJob, train_classifier, train_classifier_apart
 from pipeline.config import ClassifierSettings
 from pipeline.crops import cut_crop
-from pipeline.errors import DataError, WeightsError
+from pipeline.environment import ROOT
+from pipeline.errors import ConfigError, DataError, WeightsError
 from pipeline.images import read_photo, write_jpeg
-from pipeline.loading import CropDataset, EpochSampler
 from pipeline.prepare import CropSource
-from pipeline.training import Training
 
 NAMES = ("파랑", "red")
 
@@ -34,20 +40,42 @@ def draw_colours(folder: Path, count: int) -> tuple[CropSource, ...]:
     return tuple(sources)
 
 
-def make_job(folder: Path, epochs: list[yolo.Epoch], *, count: int = 24, seed: int = 0, most: int = 2) -> ClassifierJob:
-    steps: list[float] = []
+def make_job(
+    folder: Path, *, count: int = 24, seed: int = 0, most: int = 2, batch: int = 4, patience: int = 100
+) -> ClassifierJob:
     return ClassifierJob(
         model_name="yolo11n-cls",
-        tensors={},
+        start=None,
         class_names=NAMES,
         train=draw_colours(folder / "train", count),
         val=draw_colours(folder / "val", 8),
-        settings=ClassifierSettings(imgsz=32, batch=4, epochs=most, patience=100),
+        settings=ClassifierSettings(imgsz=32, batch=batch, epochs=most, patience=patience),
         folder=folder / "run",
         seed=seed,
         device="cpu",
-        on_step=steps.append,
-        on_epoch=epochs.append,
+    )
+
+
+def with_batch(job: ClassifierJob, batch: int, accumulate: int) -> ClassifierJob:
+    return replace(job, settings=job.settings.model_copy(update={"batch": batch}), accumulate=accumulate)
+
+
+def run(job: ClassifierJob, weights: Path, *, until: float = 2.0) -> list[int]:
+    """Train until more than this part is done; the epochs that were done."""
+    epochs: list[int] = []
+
+    def on_step(done: float) -> None:
+        if done > until:
+            raise KeyboardInterrupt
+
+    train_classifier(job, weights, on_step=on_step, on_epoch=lambda epoch: epochs.append(epoch.number))
+    return epochs
+
+
+def same(one: Path, other: Path) -> bool:
+    tensors, others = (yolo.read_checkpoint(path).tensors for path in (one, other))
+    return tensors.keys() == others.keys() and all(
+        torch.equal(tensor, others[name]) for name, tensor in tensors.items()
     )
 
 
@@ -55,8 +83,8 @@ def make_job(folder: Path, epochs: list[yolo.Epoch], *, count: int = 24, seed: i
 def learnt(tmp_path_factory: pytest.TempPathFactory) -> tuple[ClassifierJob, list[yolo.Epoch], Path]:
     folder = tmp_path_factory.mktemp("colours")
     epochs: list[yolo.Epoch] = []
-    job = make_job(folder, epochs, most=20)
-    train_classifier(job, folder / "classifier.pt")
+    job = make_job(folder, most=20)
+    train_classifier(job, folder / "classifier.pt", on_step=lambda _: None, on_epoch=epochs.append)
     return job, epochs, folder / "classifier.pt"
 
 
@@ -89,25 +117,129 @@ def test_best_epoch_is_kept_and_not_the_last(learnt: Learnt) -> None:
 
 
 def test_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path) -> None:
-    kept = {}
     for name, seed, disturbance in (("one", 3, 1), ("same", 3, 2), ("other", 4, 1)):
         torch.manual_seed(disturbance)
         np.random.seed(disturbance)  # what other code did with it must not matter
-        train_classifier(make_job(tmp_path / name, [], seed=seed, count=8), tmp_path / f"{name}.pt")
-        kept[name] = yolo.read_checkpoint(tmp_path / f"{name}.pt").tensors
-    assert all(torch.equal(tensor, kept["same"][name]) for name, tensor in kept["one"].items())
-    assert any(not torch.equal(tensor, kept["other"][name]) for name, tensor in kept["one"].items())
+        run(make_job(tmp_path / name, seed=seed, count=8), tmp_path / f"{name}.pt")
+    assert same(tmp_path / "one.pt", tmp_path / "same.pt")
+    assert not same(tmp_path / "one.pt", tmp_path / "other.pt")
 
 
 def test_patience_ends_the_training(tmp_path: Path) -> None:
+    assert len(run(make_job(tmp_path, count=8, most=50, patience=1), tmp_path / "classifier.pt")) < 50
+
+
+def test_stopped_training_comes_out_bit_by_bit_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole = make_job(tmp_path / "whole", count=8, most=3)
+    run(whole, tmp_path / "whole.pt")
+    for until, left in ((0.34, [2, 3]), (0.67, [3]), (0.9, [3])):  # two ends of epochs, and in the middle of one
+        stopped = replace(whole, folder=tmp_path / f"stopped {until}")
+        weights = tmp_path / f"{until}.pt"
+        with pytest.raises(KeyboardInterrupt):
+            run(stopped, weights, until=until)
+        assert not weights.exists()
+        assert run(stopped, weights) == left
+        assert same(weights, tmp_path / "whole.pt")
+
+
+def test_stopped_training_goes_on_with_a_smaller_batch(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=16, batch=8)
+    with pytest.raises(KeyboardInterrupt):
+        run(job, tmp_path / "classifier.pt", until=0.6)
+    assert run(with_batch(job, 2, 4), tmp_path / "classifier.pt") == [2]
+
+
+def test_finished_training_is_not_done_again(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=8)
+    assert run(job, tmp_path / "one.pt") == [1, 2]
+    assert run(job, tmp_path / "again.pt") == []
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "again.pt").read_bytes()
+
+
+def test_finished_training_keeps_nothing_that_was_only_for_going_on(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=8)
+    run(job, tmp_path / "classifier.pt")
+    assert sorted(path.name for path in job.folder.iterdir()) == ["best.pt", "last.ckpt"]
+    assert (job.folder / "last.ckpt").stat().st_size < 5000
+
+
+def test_training_of_other_crops_in_the_same_folder_begins_anew(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=8)
+    run(job, tmp_path / "classifier.pt")
+    assert run(replace(job, train=job.train[1:]), tmp_path / "classifier.pt") == [1, 2]
+
+
+def test_training_starts_from_a_file(tmp_path: Path, learnt: Learnt) -> None:
+    job = replace(make_job(tmp_path, count=8, most=1), start=learnt[2])
     epochs: list[yolo.Epoch] = []
-    job = make_job(tmp_path, epochs, count=8, most=50)
-    hurried = ClassifierJob(
-        **{name: getattr(job, name) for name in job.__slots__ if name != "settings"},
-        settings=ClassifierSettings(imgsz=32, batch=4, epochs=50, patience=1),
-    )
-    train_classifier(hurried, tmp_path / "classifier.pt")
-    assert len(epochs) < 50
+    train_classifier(job, tmp_path / "classifier.pt", on_step=lambda _: None, on_epoch=epochs.append)
+    assert epochs[0].scores["top-1"] == 1.0
+
+
+def test_start_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"none\.pt - no such file"):
+        run(replace(make_job(tmp_path), start=tmp_path / "none.pt"), tmp_path / "classifier.pt")
+
+
+def test_batch_of_one_is_refused_in_a_line(tmp_path: Path) -> None:
+    message = "classifier - a batch of 1 - expected at least 2, as batch normalisation .* - a smaller imgsz or model"
+    with pytest.raises(ConfigError, match=message):
+        with_batch(make_job(tmp_path), 1, 4)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_few_crops_are_enough_in_the_smallest_batches(tmp_path: Path, count: int) -> None:
+    job = make_job(tmp_path, count=count, most=1)
+    assert run(with_batch(job, 2, 8), tmp_path / "classifier.pt") == [1]
+
+
+def test_job_passes_between_processes(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=2)
+    assert pickle.loads(pickle.dumps(job)) == job
+
+
+def test_apart_tells_steps_and_epochs(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=8, most=1)
+    told: list[object] = []
+    train_classifier_apart(job, tmp_path / "classifier.pt", told.append)
+    assert told[:2] == [0.5, 1.0]
+    assert [type(message) for message in told[2:]] == [yolo.Epoch]
+    assert (tmp_path / "classifier.pt").is_file()
+
+
+CHILD = """
+import pickle, sys
+from pathlib import Path
+from pipeline.classifier import train_classifier
+job = pickle.loads(Path(sys.argv[1]).read_bytes())
+train_classifier(job, Path(sys.argv[2]), on_step=lambda done: print("step", flush=True), on_epoch=lambda epoch: None)
+"""
+
+
+def start_child(job: Path, weights: Path) -> subprocess.Popen[str]:
+    """Train in a process of its own, which says each step."""
+    command = [sys.executable, "-c", CHILD, str(job), str(weights)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_killed_training_goes_on_whenever_it_was_killed(tmp_path: Path) -> None:
+    whole, job = (make_job(tmp_path / name, count=8, most=8) for name in ("whole", "killed"))
+    (tmp_path / "job").write_bytes(pickle.dumps(job))
+    rng = random.Random(os.getpid())  # anywhere: between the files of an epoch's end, too
+    for steps in (4, 4, 2):
+        with start_child(tmp_path / "job", tmp_path / "killed.pt") as child:
+            assert child.stdout is not None
+            for _ in range(steps):
+                child.stdout.readline()
+            time.sleep(rng.uniform(0, 0.2))
+            child.kill()
+    with start_child(tmp_path / "job", tmp_path / "killed.pt") as child:
+        told, _ = child.communicate()
+    assert told.count("step") < 16
+    run(whole, tmp_path / "whole.pt")
+    assert same(tmp_path / "killed.pt", tmp_path / "whole.pt")
 
 
 def test_weights_are_tensors_and_texts_alone(learnt: Learnt) -> None:
@@ -119,12 +251,12 @@ def test_weights_are_tensors_and_texts_alone(learnt: Learnt) -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_crops_are_an_error(tmp_path: Path, count: int) -> None:
     with pytest.raises(DataError, match=f"{count} crop to learn from - expected at least two - label more photos"):
-        train_classifier(make_job(tmp_path, [], count=count), tmp_path / "classifier.pt")
+        run(make_job(tmp_path, count=count), tmp_path / "classifier.pt")
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_few_crops_are_enough(tmp_path: Path, count: int) -> None:
-    train_classifier(make_job(tmp_path, [], count=count, most=1), tmp_path / "classifier.pt")
+    run(make_job(tmp_path, count=count, most=1), tmp_path / "classifier.pt")
     assert Classifier(tmp_path / "classifier.pt", NAMES, device="cpu").classify([]) == []
 
 
@@ -134,39 +266,7 @@ def test_another_number_of_classes_is_refused(learnt: Learnt) -> None:
             Classifier(learnt[2], names, device="cpu")
 
 
-def test_detector_is_no_classifier(trained: Training) -> None:
+def test_detector_is_no_classifier(tmp_path: Path) -> None:
+    yolo.write_checkpoint(tmp_path / "detector.pt", yolo.Checkpoint("yolov5n", yolo.DETECT, {}))
     with pytest.raises(WeightsError, match="not a classifier - train one: make train"):
-        Classifier(trained.weights / "detector.pt", NAMES, device="cpu")
-
-
-def test_crop_of_training_depends_on_seed_epoch_and_number_alone(tmp_path: Path) -> None:
-    sources = draw_colours(tmp_path, 4)
-    settings = ClassifierSettings(imgsz=32)
-    one, same, other = (CropDataset(sources, NAMES, settings, seed) for seed in (1, 1, 2))
-    first, target = one[0, 2]
-    one[5, 1]
-    torch.manual_seed(9)
-    again, _ = same[0, 2]
-    assert (first.shape, target) == ((3, 32, 32), 0)
-    assert torch.equal(first, again)
-    assert not any(torch.equal(first, crop) for crop in (other[0, 2][0], one[1, 2][0], one[0, 3][0]))
-
-
-def test_crop_to_score_on_is_the_crop_of_prediction(tmp_path: Path) -> None:
-    source = draw_colours(tmp_path, 1)[0]
-    crop, _ = CropDataset((source,), NAMES, ClassifierSettings(imgsz=32), None)[0, 0]
-    wanted = cut_crop(read_photo(source.file).pixels, source.box, side=32, margin=0.05)
-    assert np.array_equal((crop * 255).round().permute(1, 2, 0).numpy().astype(np.uint8), wanted)
-
-
-def test_every_crop_comes_once_an_epoch_in_another_order() -> None:
-    sampler = EpochSampler(30, seed=1)
-    orders = []
-    for epoch in range(3):
-        sampler.set_epoch(epoch)
-        pairs = list(sampler)
-        assert {number for number, _ in pairs} == {epoch}
-        orders.append([index for _, index in pairs])
-    assert all(sorted(order) == list(range(30)) for order in orders)
-    assert orders[0] != orders[1] != orders[2]
-    assert [index for _, index in EpochSampler(5, seed=None)] == [0, 1, 2, 3, 4]
+        Classifier(tmp_path / "detector.pt", NAMES, device="cpu")

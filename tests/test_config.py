@@ -77,7 +77,19 @@ def test_settings_of_both_stages_are_taken(tmp_path: Path) -> None:
     assert config.detector.epochs == DetectorSettings().epochs
 
 
-@pytest.mark.parametrize("memory", ["4GB", "900 MB", "80%", "1.5GB"])
+@pytest.mark.parametrize(("time", "seconds"), [("2h", 7200), ("1.5 h", 5400), ("30min", 1800), ("90 MIN", 5400)])
+def test_time_is_taken_as_people_write_it(tmp_path: Path, time: str, seconds: float) -> None:
+    assert read(tmp_path, f"{BASE}time: {time}\n").seconds == seconds
+    assert read(tmp_path, BASE).seconds is None
+
+
+def test_what_data_yaml_says_is_pinned_even_where_it_is_the_default(tmp_path: Path) -> None:
+    settings = read(tmp_path, BASE + "detector: {imgsz: 640}\n").detector
+    assert settings.is_pinned("imgsz")
+    assert not settings.is_pinned("batch")
+
+
+@pytest.mark.parametrize("memory", ["4GB", "900 MB", "80%", "1.5GB", "4gb"])
 @pytest.mark.parametrize("device", ["auto", "cpu", "mps", "0", "'1'"])
 def test_memory_and_device_are_taken_as_people_write_them(tmp_path: Path, memory: str, device: str) -> None:
     config = read(tmp_path, f"{BASE}memory: {memory}\ndevice: {device}\n")
@@ -103,7 +115,8 @@ def test_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path: Path) ->
         ("val: [a, 3]", 3, "val: 3 - input should be a valid string"),
         ("test: []", 3, "test: [] - value should have at least 1 item"),
         ("detector: 3", 3, "detector: 3 - settings such as 'epochs: 60' are wanted"),
-        ("detector:\n  imgsz: 650", 4, "detector.imgsz: 650 - input should be a multiple of 32"),
+        ("detector:\n  imgsz: 650", 4, "detector.imgsz: 650 - a multiple of 32 is wanted, the networks' stride: 640 or 672"),
+        ("classifier:\n  imgsz: 100", 4, "classifier.imgsz: 100 - a multiple of 32 is wanted, the networks' stride: 96 or"),
         ("detector:\n  epochs: '9'", 4, "detector.epochs: '9' - input should be a valid integer"),
         ("classifier:\n  batch: 1", 4, "classifier.batch: 1 - input should be greater than or equal to 2"),
         ("download: https://example.com/a.zip", 3, "the key 'download' runs a program or fetches files"),
@@ -112,6 +125,8 @@ def test_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path: Path) ->
         ("nc: 3", 3, "nc says 3 classes, names has 2; correct one of them"),
         ("channels: 1", 3, "channels: 1 - only colour photos with 3 channels"),
         ("memory: lots", 3, "memory: 'lots' - a limit such as 4GB, 900MB or 80% is wanted"),
+        ("memory: 4 gigs", 3, "memory: '4 gigs' - a limit such as 4GB, 900MB or 80% is wanted"),
+        ("time: soon", 3, "time: 'soon' - a time such as 2h or 30min is wanted"),
         ("memory: 4", 3, "memory: 4 - input should be a valid string"),
         ("device: gpu", 3, "device: 'gpu' - auto, cpu, mps, or the number of a CUDA GPU is wanted"),
         ("name: ../up", 3, "name: '../up' - a name that can be a folder's"),

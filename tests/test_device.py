@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.device import pick_device, torch_device
+from pipeline.device import choose_device, pick_device, torch_device
+from pipeline.environment.gpus import Gpu
 from pipeline.errors import ConfigError
 from pipeline.images import read_photo
 from pipeline.sorter import Sorter
@@ -28,6 +29,53 @@ def test_cpu_is_always_there() -> None:
 def test_device_that_is_not_there_is_refused_with_those_that_are(wanted: str) -> None:
     with pytest.raises(ConfigError, match="not on this machine - expected auto or cpu"):
         pick_device(wanted)
+
+
+ARCHS = ("sm_75", "sm_86")
+OLD, NEW = Gpu("GTX 1060", capability=(6, 1)), Gpu("RTX 3050", capability=(8, 6))
+TOO_OLD = "GTX 1060 has compute capability 6.1, too old for this build of torch, which begins at 7.5"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "gpus", "mps", "device", "note"),
+    [
+        ("auto", [NEW], False, "0", ""),
+        ("auto", [OLD, NEW], False, "1", ""),
+        ("auto", [], True, "mps", ""),
+        ("auto", [], False, "cpu", ""),
+        ("auto", [OLD], False, "cpu", f"{TOO_OLD}: the CPU is used; `cropsort doctor` says what helps"),
+        ("1", [NEW, NEW], False, "1", ""),
+        ("cpu", [OLD], False, "cpu", ""),
+    ],
+)
+def test_gpu_that_torch_has_no_kernels_for_is_passed_over(
+    wanted: str, gpus: list[Gpu], mps: bool, device: str, note: str
+) -> None:
+    assert choose_device(wanted, gpus, archs=ARCHS, mps=mps) == (device, note)
+
+
+def test_gpu_that_is_too_old_and_asked_for_is_refused_in_a_line() -> None:
+    with pytest.raises(ConfigError) as caught:
+        choose_device("0", [OLD, NEW], archs=ARCHS, mps=False)
+    expected = f"device 0 - {TOO_OLD} - expected auto or cpu or 1 - `cropsort doctor` says what helps"
+    assert str(caught.value) == expected
+
+
+def test_driver_that_torch_finds_too_old_is_said_in_a_line() -> None:
+    said = (
+        "CUDA initialization: The NVIDIA driver on your system is too old (found version 12060). Please update your "
+        "GPU driver by downloading it. (Triggered internally at CUDAFunctions.cpp:119.)"
+    )
+    device, note = choose_device("auto", [], archs=ARCHS, mps=False, complaint=said)
+    assert device == "cpu"
+    assert note.startswith(
+        "CUDA initialization: The NVIDIA driver on your system is too old (found version 12060): the CPU"
+    )
+
+
+def test_gpu_that_is_not_seen_sends_to_the_doctor() -> None:
+    with pytest.raises(ConfigError, match="cropsort doctor` says why a GPU is not seen"):
+        choose_device("0", [], archs=ARCHS, mps=False)
 
 
 def test_torch_takes_the_name() -> None:

@@ -65,6 +65,16 @@ def copy_project(root: Path) -> Path:
     return root.resolve()
 
 
+@pytest.fixture(autouse=True)
+def no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the GPU of the machine that runs the tests: set-up would choose its build of torch."""
+    program = tmp_path / "no gpu" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project in which nothing was set up, in a folder with a space and Korean in its name."""
@@ -262,6 +272,14 @@ def test_command_runs_in_the_environment_and_its_exit_code_is_kept(project: Path
     shown = run_bare(project, "predict", "내 사진 (1)", "--data", "it's $HOME.yaml")
     assert shown.stdout == "[-m][pipeline][predict][내 사진 (1)][--data][it's $HOME.yaml]"
     assert shown.returncode == 7
+
+
+@posix
+def test_doctor_goes_to_the_environment_however_unfinished_and_fetches_nothing(project: Path) -> None:
+    write_venv_python(project, 'test "$1" = -c || printf "[%s]" "$@"; exit 0')
+    (project / ".venv" / environment.STAMP).unlink()
+    shown = run_bare(project, "doctor", "--json")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "[-m][pipeline][doctor][--json]", "")
 
 
 PIP_SAYS = {

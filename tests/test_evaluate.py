@@ -153,7 +153,7 @@ def test_json_is_all_that_standard_output_gets(trained: Training, home: Path, cr
 
 def evaluate(data: Path, weights: Path, on: str = "") -> tuple[Scores, str]:
     told = io.StringIO()
-    return evaluate_pair(data, on=on, weights=weights, console=Console(file=told)), told.getvalue()
+    return evaluate_pair(data, on=on, weights=weights, console=Console(file=told, width=1000)), told.getvalue()
 
 
 def test_folder_of_labelled_photos_is_scored(eager: Path, tiny: Path) -> None:
@@ -185,3 +185,27 @@ def test_something_found_is_something_scored(trained: Training, tiny: Path, tmp_
     scores, _ = evaluate(tiny / "data.yaml", pair, str(folder))
     assert scores.photos == 1
     assert scores.f1_low == scores.f1 == scores.f1_high  # drawn again and again from one photo
+
+
+def test_photos_that_cannot_be_read_are_left_out_and_said(eager: Path, tiny: Path) -> None:
+    photos = sorted((tiny / "images" / "train").iterdir())
+    photos[2].write_bytes(photos[2].read_bytes()[:2000])
+    photos[5].write_bytes(b"no photo")
+    with (tiny / "data.yaml").open("a") as file:
+        file.write("test: images/train\n")
+    for on in ("test", str(tiny / "images" / "train")):
+        scores, told = evaluate(tiny / "data.yaml", eager, on)
+        assert scores.photos == 6
+        assert told.count(f"left out: {photos[2]} - cannot be decoded") == 1
+        assert told.count(f"{photos[5]} - not a photo") == 1
+    on_val, told = evaluate(tiny / "data.yaml", eager, "val")
+    assert on_val.photos == 4
+    assert "photo-" not in told
+
+
+def test_no_photo_that_can_be_read_is_an_error(eager: Path, tiny: Path) -> None:
+    folder = tiny / "images" / "val"
+    for photo in folder.iterdir():
+        photo.write_bytes(photo.read_bytes()[:2000])
+    with pytest.raises(DataError, match=f"{folder} - none of the 4 photos can be read"):
+        evaluate(tiny / "data.yaml", eager, str(folder))

@@ -15,7 +15,7 @@ from pipeline.environment import ROOT
 MAKE = shutil.which("make")
 pytestmark = pytest.mark.skipif(MAKE is None or os.name == "nt", reason="needs make and a POSIX shell")
 
-TARGETS = ["setup", "label", "train", "check", "predict", "evaluate", "sample", "init", "import"]
+TARGETS = ["setup", "doctor", "label", "train", "check", "predict", "evaluate", "sample", "init", "import"]
 TARGETS += ["test", "test-slow", "lint", "format", "lock", "bench", "clean"]
 STAND_IN = """\
 #!/bin/sh
@@ -135,6 +135,16 @@ def test_sample_is_drawn_where_one_says(project: Path) -> None:
     assert read_call(project) == ["-m", "pipeline", "sample", "--", "sample"]
     run_make(project, "sample", "OUT=my sample")
     assert read_call(project) == ["-m", "pipeline", "sample", "--", "my sample"]
+
+
+def test_doctor_looks_at_what_is_there_and_sets_nothing_up(project: Path) -> None:
+    assert run_make(project, "doctor").returncode == 2, "the stand-in for a bare Python knows no doctor"
+    assert not (project / "set-up").exists()
+    run_make(project, "evaluate")
+    run_make(project, "doctor")
+    assert read_call(project) == ["-m", "pipeline", "doctor"]
+    run_make(project, "doctor", "DATA=내 data.yaml")
+    assert read_call(project) == ["-m", "pipeline", "doctor", "--data", "내 data.yaml"]
 
 
 def test_surroundings_do_not_choose_the_data(project: Path) -> None:

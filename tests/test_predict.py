@@ -16,6 +16,7 @@ from typing import Any
 import openpyxl
 import pytest
 from conftest import Run, hash_files
+from PIL import Image, ImageDraw
 from rich.console import Console
 
 from pipeline.environment import ROOT
@@ -42,10 +43,27 @@ def photos(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def predict(photos: Path, sorter: Sorter, out: str | Path = OUT) -> PredictRun:
-    return predict_folder(
-        photos, sorter, weights=Path("weights"), folder=Path(out), console=Console(file=io.StringIO())
-    )
+def predict(photos: Path, sorter: Sorter, out: str | Path = OUT, batch: int = 1) -> PredictRun:
+    console = Console(file=io.StringIO())
+    return predict_folder(photos, sorter, weights=Path("weights"), folder=Path(out), console=console, batch=batch)
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+weights, out, photo, room, batch, photos = sys.argv[1:]
+import pipeline.cli, pipeline.predict
+from pipeline.sorter import Sorter
+sorter = Sorter(Path(weights), device="cpu")
+sorter(photo)
+taken = Path("/proc/self/status").read_text().split("VmData:")[1].split()[0]
+resource.setrlimit(resource.RLIMIT_DATA, (int(taken) * 1024 + int(room) * 2**20, -1))
+from rich.console import Console
+made = pipeline.predict.predict_folder(
+    Path(photos), sorter, weights=Path(weights), folder=Path(out), console=Console(width=1000), batch=int(batch)
+)
+"""
+"""Predicts with ``room`` MiB more than the process has when the pair is loaded and warm."""
 
 
 def sheet(name: str, folder: str | Path = OUT) -> list[tuple[Any, ...]]:
@@ -266,3 +284,52 @@ def test_ctrl_c_stops_with_130_and_leaves_nothing_half_written(photos: Path, sor
     assert told.strip() == "cropsort: stopped; what was finished stays"
     after = {name: value for name, value in hash_files(Path(OUT).resolve()).items() if "thumbnails" not in name}
     assert after == earlier
+
+
+@pytest.mark.parametrize("batch", [2, 3, 50])
+def test_photos_together_give_what_each_gives_alone(photos: Path, home: Path, sorter: Sorter, batch: int) -> None:
+    for number, photo in enumerate(sorted((home / "images" / "train").iterdir())):
+        shutil.copyfile(photo, photos / f"{number}.jpg")
+    taken, thumbnails = [], []
+    for size in (1, batch):
+        predict(photos, sorter, f"by {size}", size)
+        results = list(read_results(Path(f"by {size}", "results.jsonl")))
+        names = [[prediction.class_name for prediction in one.predictions] for one in results]
+        rows = [(one.photo, one.status, one.size, one.captured, one.error) for one in results]
+        taken.append(list(zip(rows, names, strict=True)))
+        thumbnails.append(hash_files(Path(f"by {size}", "thumbnails")))
+    assert taken[0] == taken[1]
+    assert thumbnails[0] == thumbnails[1]
+    assert len(taken[0]) == 12
+
+
+def draw_large(path: Path, size: tuple[int, int]) -> None:
+    """A photo of a few kilobytes that takes its megabytes when it is opened."""
+    image = Image.new("1", size, 1)
+    ImageDraw.Draw(image).rectangle((size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2), fill=0)
+    image.save(path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process so")
+def test_memory_that_runs_out_costs_only_the_photo_that_does_not_fit_alone(
+    tmp_path: Path, home: Path, eager: Path, cropsort: Run
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in "abcd":
+        draw_large(folder / f"{name}.png", (6000, 4000))
+    draw_large(folder / "huge.png", (12_000, 12_000))
+    draw_large(folder / "z.png", (640, 480))
+    warm = home / "images" / "val" / "photo-0009.jpg"
+    told = cropsort(eager, tmp_path / "out", warm, 400, 4, folder, code=LITTLE_MEMORY, OMP_NUM_THREADS="1")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("memory ran out at 4 photos at a time: going on with 2\n") == 1
+    assert told.stdout.count("memory ran out") == 1
+    results = list(read_results(tmp_path / "out" / "results.jsonl"))
+    statuses = {one.photo: one.status for one in results}
+    assert list(statuses) == ["a.png", "b.png", "c.png", "d.png", "huge.png", "z.png"]
+    assert statuses.pop("huge.png") == "too large"
+    assert set(statuses.values()) == {"ok"}
+    assert (results[4].size, results[4].error) == ((12_000, 12_000), "does not fit into memory alone")
+    assert all(one.predictions for one in results if one.status == "ok")

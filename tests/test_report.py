@@ -25,7 +25,7 @@ from PIL import Image
 from pipeline.boxes import Box
 from pipeline.errors import OutputError
 from pipeline.report import ReportFiles, RunInfo, write_report
-from pipeline.results import Detection, PhotoResult, Prediction
+from pipeline.results import STATUSES, Detection, PhotoResult, Prediction
 
 CLASSES = ("고양이", "강아지", "까치")
 FINISHED = datetime(2025, 4, 30, 17, 42, 10)
@@ -194,10 +194,11 @@ def test_the_summary_counts_every_class_and_warns_in_words(book: Any) -> None:
     rows = list(book["Summary"].iter_rows(values_only=True, max_col=4))
     assert ("고양이", 8, pytest.approx(8 / 9, abs=1e-4), 0.9) in rows
     assert ("너구리", 0, 0, None) in rows
-    assert [row[:2] for row in rows if row[0] in ("ok", "empty", "unreadable", "unsupported")] == [
+    assert [row[:2] for row in rows if row[0] in STATUSES] == [
         ("ok", 8),
         ("empty", 2),
         ("unreadable", 1),
+        ("too large", 0),
         ("unsupported", 1),
     ]
     assert {
@@ -210,6 +211,18 @@ def test_the_summary_counts_every_class_and_warns_in_words(book: Any) -> None:
     assert facts["finished"] == FINISHED
     assert facts["detector confidence"] == 0.25
     assert facts["weights"] == str(Path("/weights/동물"))
+
+
+def test_photos_too_large_for_memory_are_rows_with_their_size_and_a_warning(tmp_path: Path) -> None:
+    error = "does not fit into memory alone"
+    files = _write(tmp_path, [PhotoResult(name, "too large", (20_000, 12_000), error=error) for name in ("a", "b")])
+    book = openpyxl.load_workbook(files.workbook)
+    for row in _rows(book["Photos"]):
+        assert (row["status"], row["problem"], row["width (px)"]) == ("too large", error, 20_000)
+        assert row["boxes found"] is None
+    assert "2 photos do not fit into memory: see Photos, status too large." in _texts(book["Summary"])
+    assert ("too large", 2, "does not fit into memory") in list(book["Summary"].iter_rows(values_only=True, max_col=3))
+    assert files.photos.read_text(encoding="utf-8-sig").count("too large") == 2
 
 
 def test_the_counts_are_drawn(book: Any) -> None:

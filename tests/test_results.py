@@ -19,6 +19,7 @@ RESULTS = (
     PhotoResult("b.jpg", "empty", (60, 40)),
     PhotoResult("c.jpg", "unreadable", error='truncated - "50 %"\n'),
     PhotoResult("d.mp4", "unsupported", error="no photo"),
+    PhotoResult("e.png", "too large", (20_000, 12_000), error="does not fit into memory alone"),
 )
 
 
@@ -51,7 +52,7 @@ def test_line_is_json_that_keeps_korean_readable_and_numbers_short() -> None:
         (lambda: Detection(BOOK.detection.box, float("nan")), "confidence must lie between 0 and 1, got nan"),
         (lambda: Prediction(BOOK.detection, {}), "probability of at least one class, got none"),
         (lambda: Prediction(BOOK.detection, {"a": -0.1}), "a must lie between 0 and 1"),
-        (lambda: PhotoResult("a", "fine"), "status must be one of ok, empty, unreadable, unsupported, got 'fine'"),  # type: ignore[arg-type]
+        (lambda: PhotoResult("a", "fine"), "must be one of ok, empty, unreadable, too large, unsupported, got 'fine'"),  # type: ignore[arg-type]
         (lambda: PhotoResult("a", "ok"), "status 'ok' does not go with 0 predictions"),
         (lambda: PhotoResult("a", "empty", predictions=(BOOK,)), "status 'empty' does not go with 1 predictions"),
     ],

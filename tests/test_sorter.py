@@ -1,4 +1,4 @@
-"""The pair at work on one photo."""
+"""The pair at work on photos."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from PIL import Image
 from PIL.Image import Transpose
 
 import pipeline
+from pipeline.boxes import Box
 from pipeline.errors import ConfigError, PhotoError, WeightsError
 from pipeline.images import read_photo
-from pipeline.results import Prediction
+from pipeline.results import Detection, Prediction
 from pipeline.sorter import Sorter, load
 
 STORED = {
@@ -50,6 +51,34 @@ def test_list_is_answered_in_its_order(sorter: Sorter, home: Path) -> None:
     photos = sorted((home / "images" / "val").iterdir())
     assert sorter(list(photos)) == [sorter(photo) for photo in photos]
     assert sorter([]) == []
+
+
+def test_several_photos_together_are_answered_as_each_alone(sorter: Sorter, home: Path) -> None:
+    """Photos of several shapes, and one without anything in it; what is left is the noise of sums in another order."""
+    pixels = [read_photo(photo).pixels for photo in sorted((home / "images" / "train").iterdir())]
+    photos = [*pixels[:4], np.full((5, 300, 3), 90, np.uint8), *pixels[4:], pixels[0][:40, :60]]
+    alone = [sorter.sort(photo) for photo in photos]
+    together = sorter.sort_many(photos)
+    assert len({photo.shape for photo in photos}) > 2
+    assert any(alone)
+    for one, other in zip(together, alone, strict=True):
+        assert [a.detection.box.edges for a in one] == [pytest.approx(b.detection.box.edges, abs=1e-3) for b in other]
+        assert [a.detection.confidence for a in one] == [pytest.approx(b.detection.confidence, abs=1e-6) for b in other]
+        assert [dict(a.probabilities) for a in one] == [pytest.approx(b.probabilities, abs=1e-6) for b in other]
+    assert sorter.sort_many([]) == []
+
+
+def test_more_crops_than_go_into_the_classifier_at_a_time_are_classified_in_their_order(
+    sorter: Sorter, photo: Path
+) -> None:
+    pixels = read_photo(photo).pixels
+    boxes = [Box(x, y, x + 30, y + 40) for x in range(0, 120, 8) for y in range(0, 80, 8)]
+    detections = [Detection(box, 0.5) for box in boxes]
+    together = sorter.classify(pixels, detections)
+    assert [one.detection for one in together] == detections
+    for one in together[::7]:
+        (alone,) = sorter.classify(pixels, [one.detection])
+        assert dict(one.probabilities) == pytest.approx(alone.probabilities, abs=1e-6)
 
 
 def test_same_photo_gets_the_same_answer_each_time(sorter: Sorter, eager: Path, photo: Path) -> None:

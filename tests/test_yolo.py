@@ -183,6 +183,23 @@ def test_classifier_is_no_detector(trained: Training) -> None:
         yolo.Detector(trained.weights / "classifier.pt", device="cpu")
 
 
+def test_photos_of_several_shapes_are_not_shown_to_the_network_together(trained: Training) -> None:
+    detector = yolo.Detector(trained.weights / "detector.pt", device="cpu")
+    photos = [np.zeros(shape, np.uint8) for shape in ((60, 40, 3), (40, 60, 3))]
+    with pytest.raises(ValueError, match=r"photos of one shape are wanted, got \(40, 60, 3\), \(60, 40, 3\)"):
+        detector.detect(photos, imgsz=64, conf=0.5, iou=0.5)
+    assert detector.detect([], imgsz=64, conf=0.5, iou=0.5) == []
+
+
+@pytest.mark.slow
+def test_photos_with_boxes_without_number_take_none_from_the_photos_after_them(trained: Training) -> None:
+    """Ultralytics joins boxes for two seconds; then the photos that are left would come back without any."""
+    detector = yolo.Detector(trained.weights / "detector.pt", device="cpu")
+    photos = list(np.random.default_rng(0).integers(0, 255, (4, 960, 960, 3), np.uint8))
+    found = detector.detect(photos, imgsz=960, conf=0.0, iou=1.0)
+    assert [len(some) for some in found] == [300] * 4
+
+
 def test_average_precision_is_the_area_under_the_curve() -> None:
     def measure(correct: list[bool], *, subjects: int) -> float:
         confidence = np.linspace(0.9, 0.1, len(correct))

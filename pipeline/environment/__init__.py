@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -15,9 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.environment.builds import choose_build
 from pipeline.environment.failures import AGAIN, check_modules, check_python, explain_failure, python_name, size
-from pipeline.environment.installing import has_module, install, install_label
-from pipeline.environment.stamp import LABEL_STAMP, ROOT, STAMP, compute_fingerprint, is_ready, venv_python
+from pipeline.environment.gpus import ask_driver
+from pipeline.environment.installing import install, install_label
+from pipeline.environment.running import has_module, succeeds
+from pipeline.environment.stamp import LABEL_STAMP, ROOT, STAMP, compute_fingerprint, is_ready, read_tag, venv_python
 from pipeline.errors import CropsortError
 
 __all__ = [
@@ -50,6 +54,7 @@ Then `{python} -m pipeline COMMAND`, or make with the same words:
   train     train the detector and the classifier
   evaluate  score them on the test photos
   predict   sort the subjects in a folder of photos into a spreadsheet
+  doctor    say what is wrong with this machine and its packages; needs no set-up
 Each explains itself with --help once set-up is done.
 """
 
@@ -67,7 +72,10 @@ def main() -> None:
             set_up(with_label="--label" in arguments)
             return
         if not has_packages():
-            _run_in_venv(arguments)
+            if arguments[:1] == ["doctor"]:
+                _run_doctor(arguments)
+            else:
+                _run_in_venv(arguments)
             return
     except CropsortError as error:
         print(f"cropsort: {error}", file=sys.stderr)
@@ -90,12 +98,14 @@ def set_up(root: Path = ROOT, *, with_label: bool = False) -> None:
     Raises:
         CropsortError: it could not be done; says why and what to do.
     """
-    if is_ready(root):
+    build, reason = choose_build(ask_driver().gpus, sys.platform, platform.machine())
+    if is_ready(root) and read_tag(root) == (build.tag if build else ""):
         # The Makefile compares ages: a newer lock that says the same must not look newer for ever.
         with contextlib.suppress(OSError):
             (root / ".venv" / STAMP).touch()
     else:
-        _take_time(root, _announce(root), install)
+        announcement = "\n".join(line for line in (_announce(root), reason) if line)
+        _take_time(root, announcement, lambda root: install(root, build))
     if with_label:
         _add_label(root)
     print(f".venv is ready. {_next_steps(with_label)}")
@@ -116,6 +126,17 @@ def _run_in_venv(arguments: list[str]) -> None:
         with contextlib.redirect_stdout(sys.stderr):
             set_up()
     _hand_over([str(venv_python()), "-m", "pipeline", *arguments])
+
+
+def _run_doctor(arguments: list[str]) -> None:
+    """Examine ``.venv``, however broken, or else this Python, however bare; never fetch anything for it."""
+    python = venv_python()
+    if Path(sys.prefix) != ROOT / ".venv" and succeeds([str(python), "-c", ""]):
+        _hand_over([str(python), "-m", "pipeline", *arguments])
+        return
+    from pipeline.doctor import run_bare
+
+    sys.exit(run_bare(arguments[1:]))
 
 
 def _hand_over(command: list[str]) -> None:

@@ -8,12 +8,19 @@ import sys
 
 from pipeline.errors import CropsortError
 
+
+class NotFetchedError(CropsortError):
+    """What pip was to fetch cannot be had: no network, or no such package."""
+
+
 OLDEST = (3, 11)
 """Major and minor version of the oldest Python that will do."""
 
 AGAIN = "run the same command again: it goes on from here"
 """The remedy for all that stopped half-way."""
 
+_UNREACHED = "the package index cannot be reached"
+_NOT_THERE = "a package is not to be had for Python {python} on {system}"
 _FAILURES = (
     (
         r"No space left|Errno 28|Errno 122|quota exceeded|not enough space",
@@ -35,17 +42,18 @@ _FAILURES = (
     ),
     (
         r"Connection|Max retries|Retrying|timed out|[Pp]roxy|SSL|name resolution|Network is unreachable|IncompleteRead",
-        "the package index cannot be reached",
+        _UNREACHED,
         "a network connection",
         "connect (behind a proxy set HTTPS_PROXY, for an index of your own PIP_INDEX_URL) and " + AGAIN,
     ),
     (
         r"No matching distribution",
-        "a package is not to be had for Python {python} on {system}",
+        _NOT_THERE,
         "64-bit Python 3.11 to 3.14 on Linux, Windows, or macOS 14 or later with Apple silicon",
         "set up with such a Python; where this is one, see that the package index can be reached",
     ),
 )
+_NOT_FETCHED = (_UNREACHED, _NOT_THERE)
 
 
 def check_python(version: tuple[int, int]) -> None:
@@ -105,7 +113,8 @@ def explain_failure(log: str) -> CropsortError:
     for pattern, found, expected, remedy in _FAILURES:
         if re.search(pattern, log):
             said = f"{found.format(**facts)} ({said})"
-            return CropsortError(said, where=".venv", expected=expected.format(**facts), remedy=remedy)
+            kind = NotFetchedError if found in _NOT_FETCHED else CropsortError
+            return kind(said, where=".venv", expected=expected.format(**facts), remedy=remedy)
     remedy = f"{AGAIN}; where it fails the same way, delete .venv first"
     return CropsortError(f"pip failed ({said})", where=".venv", remedy=remedy)
 

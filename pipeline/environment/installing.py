@@ -1,20 +1,19 @@
-"""Making ``.venv`` and running pip in it."""
+"""Making ``.venv``: the environment, the packages of the lock, the build of torch that was chosen."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.environment.failures import OLDEST, check_modules, explain_failure, python_name
+from pipeline.environment.builds import Build
+from pipeline.environment.failures import OLDEST, check_modules, python_name
+from pipeline.environment.running import TEMPORARY, has_module, run, run_pip, succeeds
 from pipeline.environment.stamp import LABEL_STAMP, LOCKS, STAMP, venv_python, write_stamp
+from pipeline.environment.torch_builds import add_build, remove_other_build
 from pipeline.errors import CropsortError
-
-_TEMPORARY = Path(".venv", "tmp")
 
 _CHECK = """\
 import torch, torchvision, typer
@@ -26,26 +25,34 @@ def install_label(root: Path) -> None:
     """Add LabelImg to ``.venv``, as its lock names it."""
     (root / ".venv" / LABEL_STAMP).unlink(missing_ok=True)
     _remove_leftovers(root / ".venv")
-    (root / _TEMPORARY).mkdir(exist_ok=True)
+    (root / TEMPORARY).mkdir(exist_ok=True)
     # LabelImg itself is Python text only, and published as nothing but its source.
     wheels = ("--only-binary", ":all:", "--no-binary", "labelimg")
-    _pip(root, "--require-hashes", *wheels, "--requirement", LOCKS[LABEL_STAMP])
-    shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+    run_pip(root, "install", "--require-hashes", *wheels, "--requirement", LOCKS[LABEL_STAMP])
+    shutil.rmtree(root / TEMPORARY, ignore_errors=True)
     write_stamp(root, LABEL_STAMP)
 
 
-def install(root: Path) -> None:
-    """Make or complete ``.venv``, and install what ``requirements.lock`` names."""
+def install(root: Path, build: Build | None) -> None:
+    """Make or complete ``.venv``, and install what ``requirements.lock`` names.
+
+    Args:
+        root: the project's folder.
+        build: the build of torch to take in place of the lock's; where it cannot be had, the lock's is taken.
+    """
     # First of all: from here on, until the end, .venv is neither what it was nor what it shall be.
     (root / ".venv" / STAMP).unlink(missing_ok=True)
     _make_venv(root)
     _remove_leftovers(root / ".venv")
-    (root / _TEMPORARY).mkdir(exist_ok=True)
-    _pip(root, "--require-hashes", "--only-binary", ":all:", "--requirement", "requirements.lock")
-    _pip(root, "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
+    (root / TEMPORARY).mkdir(exist_ok=True)
+    added = build is not None and add_build(root, build)
+    if not added:
+        remove_other_build(root, "")
+        run_pip(root, "install", "--require-hashes", "--only-binary", ":all:", "--requirement", LOCKS[STAMP])
+    run_pip(root, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
     _check_torch(root)
-    shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
-    write_stamp(root, STAMP)
+    shutil.rmtree(root / TEMPORARY, ignore_errors=True)
+    write_stamp(root, STAMP, build.tag if added and build else "")
 
 
 def _make_venv(root: Path) -> None:
@@ -53,9 +60,9 @@ def _make_venv(root: Path) -> None:
     if not succeeds([python, "-I", "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})"]):
         check_modules({name: has_module(name) for name in ("venv", "ensurepip")})
         # --clear: what is there was made by a Python that is gone or too old.
-        _run([sys.executable, "-m", "venv", "--clear", ".venv"], root)
+        run([sys.executable, "-m", "venv", "--clear", ".venv"], root)
     elif not succeeds([python, "-I", "-m", "pip", "--version"]):
-        _run([python, "-I", "-m", "ensurepip"], root)
+        run([python, "-I", "-m", "ensurepip"], root)
 
 
 def _remove_leftovers(venv: Path) -> None:
@@ -68,55 +75,7 @@ def _remove_leftovers(venv: Path) -> None:
         unfinished = [info for info in site.glob("*.dist-info") if not (info / "INSTALLER").exists()]
         for folder in [*unfinished, *site.glob("~*")]:
             shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(venv / _TEMPORARY.name, ignore_errors=True)
-
-
-def _pip(root: Path, *options: str) -> None:
-    # Its bars are for a terminal; in a log its hundred lines would only bury what goes wrong.
-    quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    _run([str(venv_python(root)), "-I", "-m", "pip", "install", *quiet, *options], root)
-
-
-def _run(command: list[str], root: Path) -> None:
-    # A user's `user = true` in pip.conf cannot work in an environment.
-    settings = {**os.environ, "PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    if (root / _TEMPORARY).is_dir():
-        # On the disk that .venv is on: /tmp is often small, and nobody clears it after a pip that was killed.
-        settings.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(root / _TEMPORARY)))
-    with subprocess.Popen(
-        command,
-        cwd=root,
-        env=settings,
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    ) as process:
-        try:
-            log = process.communicate()[1]
-        except KeyboardInterrupt:
-            _stop(process)
-            raise
-    if process.returncode:
-        raise explain_failure(log)
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """Let pip remove its temporary files: a terminal's Ctrl-C has reached it, a signal to this process has not."""
-    try:
-        process.communicate(timeout=2)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
-        process.communicate()
-
-
-def succeeds(command: list[str]) -> bool:
-    """Whether a command can be started and ends with 0."""
-    try:
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0
-    except OSError:
-        return False
+    shutil.rmtree(venv / TEMPORARY.name, ignore_errors=True)
 
 
 def _check_torch(root: Path) -> None:
@@ -131,10 +90,3 @@ def _check_torch(root: Path) -> None:
             expected="builds made for each other",
             remedy=f"{windows if os.name == 'nt' else ''}delete .venv and run `{python_name()} -m pipeline setup`",
         )
-
-
-def has_module(module: str) -> bool:
-    """Whether this Python has a module; it is not imported."""
-    spec = importlib.util.find_spec(module)
-    # A folder without __init__.py, which half an uninstall leaves, is found as well but has no origin.
-    return spec is not None and spec.origin is not None

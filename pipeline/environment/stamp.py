@@ -24,9 +24,13 @@ LOCKS = {STAMP: "requirements.lock", LABEL_STAMP: "requirements-label.lock"}
 
 def is_ready(root: Path = ROOT, *, stamp: str = STAMP) -> bool:
     """Whether ``.venv`` was finished, in this folder, for what the stamp's lock and pyproject.toml say now."""
-    written = root / ".venv" / stamp
-    wanted = compute_fingerprint(root, lock=LOCKS[stamp]).encode()
-    return venv_python(root).exists() and written.is_file() and written.read_bytes() == wanted
+    wanted = compute_fingerprint(root, lock=LOCKS[stamp])
+    return venv_python(root).exists() and _read_stamp(root, stamp)[:1] == [wanted]
+
+
+def read_tag(root: Path = ROOT) -> str:
+    """The build of torch that ``.venv`` was finished with; empty for the plain one, or where it was not finished."""
+    return "".join(_read_stamp(root, STAMP)[1:2])
 
 
 def compute_fingerprint(root: Path, *, lock: str = "requirements.lock") -> str:
@@ -62,9 +66,22 @@ def venv_python(root: Path = ROOT) -> Path:
     return root / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def write_stamp(root: Path, stamp: str) -> None:
-    """Say that ``.venv`` is finished for what the stamp's lock and pyproject.toml say now."""
+def write_stamp(root: Path, stamp: str, tag: str = "") -> None:
+    """Say that ``.venv`` is finished for what the stamp's lock and pyproject.toml say now.
+
+    Args:
+        root: the project's folder.
+        stamp: the file that says so.
+        tag: the build of torch; empty for the plain one.
+    """
     written = root / ".venv" / stamp
     unfinished = written.with_suffix(".tmp")
-    unfinished.write_text(compute_fingerprint(root, lock=LOCKS[stamp]), encoding="utf-8")
+    unfinished.write_text(f"{compute_fingerprint(root, lock=LOCKS[stamp])}\n{tag}\n", encoding="utf-8")
     unfinished.replace(written)
+
+
+def _read_stamp(root: Path, stamp: str) -> list[str]:
+    try:
+        return (root / ".venv" / stamp).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []

@@ -18,7 +18,7 @@ from pipeline.config import Config, read_config
 from pipeline.errors import CropsortError
 from pipeline.labelimg.changes import Labels, describe_changes, take_labels
 from pipeline.labelimg.plan import Plan
-from pipeline.labelimg.session import plan_session
+from pipeline.labelimg.session import Part, plan_session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +28,7 @@ _HIDDEN_FROM_QT = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")  # OpenCV po
 _LIBRARIES = "libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-xinerama0 libxkbcommon-x11-0"
 
 
-def open_labelimg(file: Path, part: str, console: Console) -> None:
+def open_labelimg(file: Path, part: Part, console: Console) -> None:
     """Open LabelImg on the photos of a data set, wait until it is closed, and say what changed.
 
     Args:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pipeline.config import Config
 from pipeline.dataset import list_parts
@@ -17,7 +18,8 @@ from pipeline.labelimg.plan import Plan, Task
 from pipeline.labels import CLASS_LIST, FORMATS, find_label, label_folders, plain_name, read_class_list
 from pipeline.problems import Kind, Problem
 
-_PARTS = ("train", "val", "test")
+Part = Literal["train", "val", "test", "all"]
+
 _UPRIGHT_IN_QT = (b"\xff\xd8", b"BM")
 
 
@@ -34,7 +36,7 @@ class Session:
     notes: tuple[str, ...]
 
 
-def plan_session(file: Path, config: Config, part: str) -> Session:
+def plan_session(file: Path, config: Config, part: Part) -> Session:
     """Which photos LabelImg shows, and where each one's label is or goes.
 
     Args:
@@ -43,13 +45,12 @@ def plan_session(file: Path, config: Config, part: str) -> Session:
         part: ``train``, ``val``, ``test``, or ``all`` of them.
 
     Raises:
-        CropsortError: there is no such part.
+        CropsortError: data.yaml names no such part.
         DataError: the photos cannot be found, none can be shown, or a classes.txt is in another order than ``names``.
     """
     parts = list_parts(file, config)
     if part != "all" and part not in parts:
-        expected = f"one of {', '.join([*parts, 'all'])}" if part in _PARTS else f"{', '.join(_PARTS)} or all"
-        raise CropsortError(f"'{part}'", where="--part", expected=expected)
+        raise CropsortError(f"'{part}'", where="--part", expected=f"one of {', '.join([*parts, 'all'])}")
     everywhere = _distinct(photo for photos in parts.values() for photo in photos)
     wanted = set(everywhere if part == "all" else _distinct(parts[part]))
     labels = find_destinations(everywhere, config.label_format)

@@ -13,7 +13,7 @@ from pipeline.yolo.checkpoints import (
 )
 from pipeline.yolo.inference import Detector, average_precision
 from pipeline.yolo.models import build_classifier, build_detector, logits
-from pipeline.yolo.training import DetectorJob, Epoch, train_detector
+from pipeline.yolo.training import DetectorJob, Epoch, train_detector, train_detector_apart
 
 __all__ = [
     "CLASSIFY",
@@ -29,6 +29,7 @@ __all__ = [
     "logits",
     "read_checkpoint",
     "train_detector",
+    "train_detector_apart",
     "transfer",
     "write_checkpoint",
 ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,8 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+
+from pipeline.cache import cache_folder
 
 _ENVIRONMENT = {
     "YOLO_OFFLINE": "true",
@@ -81,22 +82,11 @@ def quiet_drawing() -> Iterator[None]:
 
 
 @cache
-def _private_folder() -> Path:
-    """Where Ultralytics keeps settings and fonts for us: not among the user's own settings of it."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cropsort"
-    try:
-        (base / "Ultralytics").mkdir(parents=True, exist_ok=True)
-        if os.access(base, os.W_OK):
-            return base
-    except OSError:  # a home that may not be written to, as in a container
-        pass
-    return Path(tempfile.mkdtemp(prefix="cropsort-"))
-
-
-@cache
 def _import_once() -> None:
     os.environ.update(_ENVIRONMENT)
-    os.environ.setdefault("YOLO_CONFIG_DIR", str(_private_folder()))
+    os.environ.setdefault(
+        "YOLO_CONFIG_DIR", str(cache_folder("Ultralytics"))
+    )  # apart from the user's own settings of it
     utils = ultralytics("utils")
     utils.SETTINGS.update(dict.fromkeys(("sync", *_INTEGRATIONS), False))
     _provide_fonts(Path(utils.USER_CONFIG_DIR))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +18,9 @@ from pipeline.yolo.checkpoints import DETECT, read_checkpoint
 from pipeline.yolo.guard import quiet_ultralytics, ultralytics
 
 _MOST_SUBJECTS = 300
+
+_PATIENCE_MS = 2000.0
+"""Ultralytics joins overlapping boxes photo by photo, and after so long drops those of the photos that are left."""
 
 
 class Detector:
@@ -38,24 +43,39 @@ class Detector:
         threads = torch.get_num_threads()
         self._model.add_callback("on_predict_start", lambda _: torch.set_num_threads(threads))
 
-    def detect(self, pixels: Pixels, *, imgsz: int, conf: float, iou: float) -> list[Detection]:
-        """Find subjects.
+    def detect(self, photos: Sequence[Pixels], *, imgsz: int, conf: float, iou: float) -> list[list[Detection]]:
+        """Find subjects in photos of one shape, all at once.
 
         Args:
-            pixels: upright RGB, shape (height, width, 3).
+            photos: upright RGB, all of the same shape (height, width, 3): others would be shown to the network in
+                another size than alone.
             imgsz: longer side that the network sees, pixels.
             conf: lowest confidence, 0 to 1.
             iou: overlap above which two detections are one, 0 to 1.
 
         Returns:
-            Boxes in pixels of ``pixels``, the surest first.
+            For each photo, boxes in its pixels, the surest first.
+
+        Raises:
+            ValueError: the photos differ in shape.
         """
+        if not photos:
+            return []
+        shapes = sorted({photo.shape for photo in photos})
+        if len(shapes) > 1:
+            raise ValueError(f"photos of one shape are wanted, got {', '.join(map(str, shapes))}")
         settings = {"imgsz": imgsz, "conf": conf, "iou": iou, "device": self._device, "agnostic_nms": True}
-        bgr = np.ascontiguousarray(pixels[..., ::-1])
-        found = self._model.predict(bgr, verbose=False, max_det=_MOST_SUBJECTS, **settings)[0].boxes
-        pairs = zip(found.xyxy.tolist(), found.conf.tolist(), strict=True)
-        detections = [Detection(Box(*edges), min(max(confidence, 0.0), 1.0)) for edges, confidence in pairs]
-        return sorted(detections, key=lambda detection: -detection.confidence)
+        bgr = [np.ascontiguousarray(photo[..., ::-1]) for photo in photos]
+        results = self._model.predict(bgr, verbose=False, max_det=_MOST_SUBJECTS, **settings)
+        if len(photos) > 1 and sum(one.speed["postprocess"] for one in results) > _PATIENCE_MS:
+            return [one for photo in photos for one in self.detect([photo], imgsz=imgsz, conf=conf, iou=iou)]
+        return [_read_boxes(one.boxes) for one in results]
+
+
+def _read_boxes(found: Any) -> list[Detection]:
+    pairs = zip(found.xyxy.tolist(), found.conf.tolist(), strict=True)
+    detections = [Detection(Box(*edges), min(max(confidence, 0.0), 1.0)) for edges, confidence in pairs]
+    return sorted(detections, key=lambda detection: -detection.confidence)
 
 
 def average_precision(

@@ -1,0 +1,90 @@
+"""As many at a time as memory holds: where it runs out, half as many, and one alone at the last."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, TypeVar
+
+from pipeline.apart import is_out_of_memory
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_NO_MEMORY = re.compile(
+    r"out of memory"  # Pillow's decoders
+    r"|could not (create|execute) a primitive$|could not create a memory object"  # oneDNN, in which torch's CPU counts
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batches(Generic[T, R]):
+    """How things are worked on, several at a time.
+
+    Args:
+        work: gives a result for each thing that it is given, in the same order. Where memory runs out in it, it is
+            called again with fewer of the same things.
+        alone: the result for a thing that does not fit into memory even alone.
+        on_fewer: called with how many there were and how many there will be, where fewer fit; for one thing that does
+            not fit alone, the others go on as before.
+    """
+
+    work: Callable[[Sequence[T]], Sequence[R]]
+    alone: Callable[[T], R]
+    on_fewer: Callable[[int, int], None]
+
+    def run(self, things: Iterable[T], size: int) -> Iterator[R]:
+        """The results, in order; ``size`` things at a time, at least one, are taken from ``things``."""
+        waiting = iter(things)
+        while batch := list(islice(waiting, size)):
+            results, fits = self._work(batch)
+            yield from results
+            if fits < len(batch):
+                self.on_fewer(len(batch), fits)
+                size = fits
+
+    def _work(self, batch: list[T]) -> tuple[list[R], int]:
+        """The results, and how many fit at a time."""
+        size, results, outlier = len(batch), list[R](), False
+        while left := batch[len(results) : len(results) + size]:
+            made = self._try(left)
+            if made is not None:
+                results += made
+            elif len(left) > 1:
+                size = len(left) // 2
+            else:
+                results.append(self.alone(left[0]))
+                outlier = True
+        return results, len(batch) if outlier else size
+
+    def _try(self, batch: list[T]) -> Sequence[R] | None:
+        """The results; None where memory ran out."""
+        try:
+            return self.work(batch)
+        except Exception as error:  # torch, OpenCV and Pillow have errors of their own for it
+            if not lacks_memory(error):
+                raise
+        _free()  # here, when the error is gone, and with it the tensors of all the calls that it came through
+        return None
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out, or the error was made of one that says so."""
+    while error is not None:
+        if is_out_of_memory(error) or (isinstance(error, (OSError, RuntimeError)) and _NO_MEMORY.match(str(error))):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _free() -> None:
+    """Give back what nobody uses, so that the next try finds it."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()  # nothing where there is no CUDA
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

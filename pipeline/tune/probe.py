@@ -1,0 +1,156 @@
+"""What is measured in a process of its own: a few real steps of a stage, on photos that are made up for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import yaml
+
+from pipeline.apart import Tell
+from pipeline.boxes import Box
+from pipeline.classifier import ClassifierJob, train_classifier
+from pipeline.config import ClassifierSettings
+from pipeline.crops import JITTER
+from pipeline.gpu import hold_gpu, measure_gpu_peak
+from pipeline.images import Pixels
+from pipeline.prepare import CropSource
+from pipeline.tune.trials import Trial
+from pipeline.yolo import DetectorJob, train_detector
+
+_STEPS = 3
+_RATE = 1e-4
+_PHONE_SIDE, _PHONE_END = 4032, 3024
+"""Pixels of a photo that is predicted: 12 megapixels, as most phones take them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a trial came to.
+
+    Args:
+        seconds: a training step, or a batch predicted, takes.
+        gpu_bytes: most that was taken of a GPU; 0 where there is none: memory is then watched from outside.
+    """
+
+    seconds: float
+    gpu_bytes: int
+
+
+def measure(
+    trial: Trial, class_count: int, weights: Path | None, limit_bytes: int, folder: Path, tell: Tell
+) -> Measured:
+    """Run a trial for ``apart.run_apart``: real steps of the code that will do the work, and what comes after them.
+
+    Training takes three steps (forward, loss, backward, optimiser, EMA, mixed precision where the device has it), with
+    as many boxes in each photo as the fullest one of the data has, scores on a batch of val, and writes a checkpoint.
+
+    Args:
+        trial: what to measure.
+        class_count: classes of the classifier.
+        weights: prediction only: the folder of the trained pair.
+        limit_bytes: that a GPU may be used up to.
+        folder: an empty folder for what it takes.
+        tell: unused; all that this process says is its answer.
+    """
+    del tell
+    hold_gpu(trial.device, limit_bytes)
+    if trial.stage == "prediction":
+        assert weights is not None  # whoever asks has a trained pair
+        seconds = _time_prediction(trial, weights)
+    else:
+        train = _train_detector if trial.stage == "detector" else _train_classifier
+        seconds = _time_steps(lambda on_step: train(trial, class_count, folder, on_step))
+    return Measured(seconds, measure_gpu_peak(trial.device))
+
+
+def _time_steps(train: Callable[[Callable[[float], None]], None]) -> float:
+    """The first step is not counted: it pays for what is made once."""
+    ends: list[float] = []
+    train(lambda _: ends.append(time.perf_counter()))
+    return median(after - before for before, after in pairwise(ends))
+
+
+def _train_detector(trial: Trial, _class_count: int, folder: Path, on_step: Callable[[float], None]) -> None:
+    rng = np.random.default_rng(0)
+    photo, batch = _encode(_draw(trial.imgsz, trial.imgsz, rng)), trial.batch
+    # Val is scored in batches of twice the size.
+    for part, count in (("train", _STEPS * batch), ("val", 2 * batch)):
+        for kind in ("images", "labels"):
+            (folder / kind / part).mkdir(parents=True)
+        for number in range(count):
+            (folder / "images" / part / f"{number}.jpg").write_bytes(photo)
+            (folder / "labels" / part / f"{number}.txt").write_text(_draw_label(trial.boxes, rng), encoding="ascii")
+    data = folder / "data.yaml"
+    record = {"path": str(folder.resolve()), "train": "images/train", "val": "images/val", "names": ["subject"]}
+    data.write_text(yaml.safe_dump(record, allow_unicode=True), encoding="utf-8")
+    job = DetectorJob(
+        model_name=trial.model,
+        start=None,
+        data=data,
+        folder=folder / "run",
+        imgsz=trial.imgsz,
+        batch=batch,
+        nbs=batch,
+        epochs=1,
+        patience=1,
+        seed=0,
+        lr0=_RATE,
+        device=trial.device,
+    )
+    train_detector(job, on_step=on_step, on_epoch=lambda _: None)
+
+
+def _train_classifier(trial: Trial, class_count: int, folder: Path, on_step: Callable[[float], None]) -> None:
+    settings = ClassifierSettings(model=trial.model, imgsz=trial.imgsz, batch=trial.batch, epochs=1)
+    side = round(1.5 * trial.imgsz)  # as prepare keeps them
+    file = folder / "subject.jpg"
+    file.write_bytes(_encode(_draw(side, side, np.random.default_rng(0))))
+    edge = side * (settings.margin + 4 * JITTER)
+    names = tuple(f"class {number}" for number in range(max(2, class_count)))
+    source = CropSource(file, Box(edge, edge, side - edge, side - edge), names[0])
+    job = ClassifierJob(
+        model_name=trial.model,
+        start=None,
+        class_names=names,
+        train=(source,) * max(2, _STEPS * trial.batch),
+        val=(source,) * trial.batch,
+        settings=settings,
+        folder=folder / "run",
+        seed=0,
+        device=trial.device,
+    )
+    train_classifier(job, folder / "weights.pt", on_step=on_step, on_epoch=lambda _: None)
+
+
+def _time_prediction(trial: Trial, weights: Path) -> float:
+    from pipeline.sorter import Sorter
+
+    sorter = Sorter(weights, device=trial.device)
+    rng = np.random.default_rng(0)
+    photos = [_draw(_PHONE_SIDE, _PHONE_END, rng) for _ in range(trial.batch)]
+    sorter.sort_many(photos)
+    begin = time.perf_counter()
+    sorter.sort_many(photos)
+    return time.perf_counter() - begin
+
+
+def _draw(width: int, height: int, rng: np.random.Generator) -> Pixels:
+    """Coarse noise: it compresses about as a photo does."""
+    small = rng.integers(0, 256, (max(1, height // 8), max(1, width // 8), 3), np.uint8)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+
+
+def _encode(pixels: Pixels) -> bytes:
+    return cv2.imencode(".jpg", pixels)[1].tobytes()
+
+
+def _draw_label(boxes: int, rng: np.random.Generator) -> str:
+    centres = rng.uniform(0.2, 0.8, (boxes, 2))
+    return "".join(f"0 {x:.4f} {y:.4f} 0.2 0.2\n" for x, y in centres)

@@ -1,0 +1,118 @@
+"""Measure and choose: what ``policy`` wants to know is measured in processes of its own, until it is content."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.apart import Apart, run_apart
+from pipeline.console import counting
+from pipeline.errors import OutOfMemoryError, ProcessDiedError
+from pipeline.memory import Room
+from pipeline.tune.policy import choose, next_trial
+from pipeline.tune.probe import measure
+from pipeline.tune.readings import open_readings
+from pipeline.tune.trials import Facts, Fit, Pins, Reading, Stage, Trial
+
+_PATIENCE_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to choose for.
+
+    Args:
+        stage: what is run.
+        facts: of the data.
+        pins: what data.yaml says already.
+        candidates: architectures to choose from, small to large.
+        epochs: most passes over the data.
+        seconds: most time that training may take; None for the smallest model, whatever it takes.
+        class_count: classes of the classifier.
+        device: ``cpu``, ``mps`` or the number of a GPU.
+        weights: prediction only: the folder of the trained pair.
+    """
+
+    stage: Stage
+    facts: Facts
+    pins: Pins
+    candidates: tuple[str, ...]
+    epochs: int
+    seconds: float | None
+    class_count: int
+    device: str
+    weights: Path | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the policy's functions take, but for the readings and the limit."""
+        names = ("stage", "facts", "pins", "candidates", "seconds", "epochs", "device")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What was measured and chosen.
+
+    Args:
+        fit: the choice.
+        readings: what was measured, in earlier runs too.
+        seconds: that measuring took now.
+    """
+
+    fit: Fit
+    readings: tuple[Reading, ...]
+    seconds: float
+
+
+def tune(request: Request, *, room: Room, limit_bytes: int, console: Console, retune: bool = False) -> Tuned:
+    """Choose model, image size and batch of a stage; what was measured before is not measured again.
+
+    Args:
+        request: what to choose for.
+        room: the device, as it is now.
+        limit_bytes: memory that may be taken.
+        console: told what is measured.
+        retune: forget what was measured before.
+
+    Raises:
+        OutOfMemoryError: not even the smallest fits; says what would.
+    """
+    begin = time.monotonic()
+    cache = open_readings(request.stage, room, request.class_count, request.weights, forget=retune)
+    readings = list(cache.readings)
+    with Apart("the measurement") as process:
+        while (trial := next_trial(readings=readings, limit_bytes=limit_bytes, **request.asked)) is not None:
+            what = f"measuring the {trial.stage}: {trial.model} {trial.imgsz} px, batch {trial.batch}"
+            with counting(console, what, 1):
+                reading = _measure(process, request, trial, limit_bytes)
+            readings.append(reading)
+            cache.keep(reading)
+    if cache.note:
+        console.print(f"note: {cache.note}")
+    fit = choose(readings=readings, limit_bytes=limit_bytes, **request.asked)
+    return Tuned(fit, tuple(readings), time.monotonic() - begin)
+
+
+def _measure(process: Apart, request: Request, trial: Trial, limit_bytes: int) -> Reading:
+    """A process that dies or hangs is a reading too: of what does not fit."""
+    on_gpu = trial.device.isdigit()
+    with tempfile.TemporaryDirectory(prefix="cropsort-") as folder:
+        try:
+            # On a CPU what an earlier trial has left behind would count as this one's.
+            call = process.call if on_gpu else run_apart
+            outcome = call(
+                measure,
+                *(trial, request.class_count, request.weights, limit_bytes, Path(folder)),
+                limit_bytes=None if on_gpu else limit_bytes,
+                timeout=_PATIENCE_SECONDS,
+            )
+        except (OutOfMemoryError, ProcessDiedError) as error:
+            return Reading(trial, None, 0.0, error.found, limit_bytes)
+    peak = outcome.result.gpu_bytes or outcome.peak_bytes
+    return Reading(trial, peak, outcome.result.seconds, "", limit_bytes)

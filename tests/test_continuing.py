@@ -1,0 +1,118 @@
+"""Trainings that are stopped, killed or out of memory, for real: the same command goes on where they were."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import Run
+
+from pipeline.environment import ROOT
+from pipeline.runs import open_run, read_epochs
+from pipeline.weights import has_pair
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals")]
+
+
+def change(data: Path, stage: str, **changes: int) -> None:
+    """Replace settings of a stage in data.yaml; the others stay pinned."""
+    text = data.read_text(encoding="utf-8")
+    for name, value in changes.items():
+        text = re.sub(rf"^({stage}: .*{name}: )[^,}}]+", rf"\g<1>{value}", text, flags=re.MULTILINE)
+    data.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def training(folder: Path, until: str) -> Iterator[subprocess.Popen[str]]:
+    """A training that has just said ``until``."""
+    command = [sys.executable, "-m", "pipeline", "train"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes) as run:  # type: ignore[call-overload]  # the pipes' types
+        for line in run.stdout:
+            if until in line:
+                break
+        else:
+            pytest.fail(f"it never said {until!r}")
+        yield run
+
+
+def worker_of(run: subprocess.Popen[str]) -> psutil.Process:
+    """The process that trains: the one that takes the most memory."""
+    return max(psutil.Process(run.pid).children(recursive=True), key=lambda process: process.memory_info().rss)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert is_so()
+
+
+@pytest.mark.parametrize("stage", ["detector", "classifier"])
+def test_killed_training_goes_on_with_the_same_command(tiny: Path, cropsort: Run, stage: str) -> None:
+    change(tiny / "data.yaml", stage, epochs=6)
+    with training(tiny, until=f"{stage}  epoch   3/6") as run:
+        worker = worker_of(run)
+        run.kill()
+        wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    answer = cropsort("train", cwd=tiny)
+    assert answer.returncode == 0, answer.stderr
+    assert "going on with runs/tiny/1, which was stopped" in answer.stdout
+    numbers = [int(number) for number in re.findall(rf"{stage}  epoch +(\d+)/6", answer.stdout)]
+    assert numbers in ([4, 5, 6], [3, 4, 5, 6], [5, 6])  # killed before or after its checkpoint was there
+    assert [epoch.number for epoch in read_epochs(tiny / "runs" / "tiny" / "1" / stage)] == [1, 2, 3, 4, 5, 6]
+    assert has_pair(tiny / "weights" / "tiny")
+    assert open_run(tiny / "runs" / "tiny", "any").folder.name == "2"
+
+
+def test_training_that_the_system_kills_goes_on_by_itself_with_half_the_batch(tiny: Path) -> None:
+    change(tiny / "data.yaml", "detector", epochs=6)
+    with training(tiny, until="detector  epoch   3/6") as run:
+        worker_of(run).send_signal(signal.SIGKILL)
+        said, _ = run.communicate(timeout=300)
+    assert run.returncode == 0, said
+    assert re.search(r"memory ran out with batch 4 \(.*killed.*\): going on after epoch [345] with batch 2\n", said)
+    state = json.loads((tiny / "runs" / "tiny" / "1" / "run.json").read_text(encoding="utf-8"))
+    assert (state["plan"]["detector"]["batch"], state["plan"]["detector"]["accumulate"]) == (2, 2)
+
+
+def test_training_stays_within_its_memory_with_smaller_batches(tiny: Path, cropsort: Run) -> None:
+    change(tiny / "data.yaml", "detector", imgsz=320, batch=8)
+    with (tiny / "data.yaml").open("a", encoding="utf-8") as data:
+        data.write("memory: 1400MB\n")
+    answer = cropsort("train", cwd=tiny)
+    assert answer.returncode == 0, answer.stderr
+    assert re.search(r"memory ran out with batch 8 \(.*1\.4 GB.*\): beginning again with batch 4", answer.stdout)
+    state = json.loads((tiny / "runs" / "tiny" / "1" / "run.json").read_text(encoding="utf-8"))
+    assert state["plan"]["detector"]["batch"] < 8
+    assert state["detector_peak_bytes"] <= 1400 * 2**20
+
+
+def test_not_even_one_photo_fits_is_one_line(tiny: Path, cropsort: Run) -> None:
+    with (tiny / "data.yaml").open("a", encoding="utf-8") as data:
+        data.write("memory: 100MB\n")
+    answer = cropsort("train", cwd=tiny)
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.startswith("cropsort: detector - ")
+    assert answer.stderr.rstrip().endswith("cropsort tune says what would fit")
+
+
+def test_second_training_of_the_same_is_refused(tiny: Path, cropsort: Run) -> None:
+    change(tiny / "data.yaml", "detector", epochs=500)
+    with training(tiny, until="detector  epoch   1/500") as run:
+        answer = cropsort("train", cwd=tiny)
+        run.kill()
+    assert answer.returncode == 2
+    assert "another training is at work here" in answer.stderr
