@@ -30,7 +30,8 @@ _NO_MEMORY = re.compile(
     r"|unable to find an engine|unable to find a valid cuDNN algorithm"  # none that fits into what is left
     r"|invalid buffer size"  # MPS
     r"|bad_alloc|insufficient memory"  # C++, OpenCV
-    r"|out of shared memory|killed by signal: Killed",  # a process of torch's data loader
+    r"|out of shared memory|killed by signal: Killed"  # a process of torch's data loader
+    r"|could not (create|execute) a primitive$|could not create a memory object",  # oneDNN, torch's CPU kernels
     re.IGNORECASE,
 )
 
@@ -53,7 +54,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which may not be loaded
         return True
     if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
+        return error.errno == errno.ENOMEM or says_no_memory(str(error))  # Pillow's decoders raise it without a number
     foreign = isinstance(error, RuntimeError) or type(error).__module__ == "cv2"
     return foreign and says_no_memory(str(error))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,11 +12,6 @@ from pipeline.apart import is_out_of_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-_NO_MEMORY = re.compile(
-    r"out of memory"  # Pillow's decoders
-    r"|could not (create|execute) a primitive$|could not create a memory object"  # oneDNN, in which torch's CPU counts
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ class Batches(Generic[T, R]):
 def lacks_memory(error: BaseException | None) -> bool:
     """Whether memory ran out, or the error was made of one that says so."""
     while error is not None:
-        if is_out_of_memory(error) or (isinstance(error, (OSError, RuntimeError)) and _NO_MEMORY.match(str(error))):
+        if is_out_of_memory(error):
             return True
         error = error.__cause__
     return False

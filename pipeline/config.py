@@ -22,12 +22,12 @@ from pydantic import (
 )
 
 from pipeline.errors import ConfigError
+from pipeline.memory import MEMORY
 from pipeline.problems import Kind, Severity
+from pipeline.tune.sizes import STRIDE, nearest_sizes
 
 _DOWNLOAD = "runs a program or fetches files when Ultralytics sees it"
-_MEMORY = re.compile(r"\d+(\.\d+)?\s*(GB|MB|%)", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(h|min)", re.IGNORECASE)
-_STRIDE = 32
 _PATTERNS = {
     "name": "a name that can be a folder's: without / \\ : * ? \" < > | and no dot in front",
     "device": "auto, cpu, mps, or the number of a CUDA GPU",
@@ -46,10 +46,9 @@ class Section(BaseModel):
 
 
 def _check_stride(value: int) -> int:
-    if value % _STRIDE:
-        lower = value // _STRIDE * _STRIDE
-        near = f"{lower} or {lower + _STRIDE}" if lower else f"{_STRIDE}"
-        raise ValueError(f"a multiple of {_STRIDE} is wanted, the networks' stride: {near}")
+    if value % STRIDE:
+        near = " or ".join(str(size) for size in sorted(set(nearest_sizes(value))))
+        raise ValueError(f"a multiple of {STRIDE} is wanted, such as {near}")
     return value
 
 
@@ -210,7 +209,7 @@ class Config(Section):
     @field_validator("memory")
     @classmethod
     def _check_memory(cls, value: str | None) -> str | None:
-        if value is not None and not _MEMORY.fullmatch(value):
+        if value is not None and not MEMORY.fullmatch(value):
             raise ValueError("a limit such as 4GB, 900MB or 80% is wanted")
         return value
 

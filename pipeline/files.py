@@ -45,6 +45,18 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_durably(path: Path, content: bytes | memoryview) -> None:
+    """Write bytes whole or not at all, and have them on the disk: a battery may run empty as well.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def output_error(error: OSError, path: Path) -> OutputError:
     """The one line that says why ``path`` could not be written, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

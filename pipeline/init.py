@@ -166,14 +166,14 @@ _HINTS = """
 # detector:
 {detector}# classifier:
 #   start: yolo11n-cls.pt
-#   imgsz: 160
 #   epochs: 30
+# Model, image size (imgsz) and batch are chosen for the machine at hand; cropsort tune shows which and why.
+# memory: 4GB            # most that training may take
+# time: 2h               # longest that a stage may train: larger models are chosen only within it
 """
 
 _DETECTOR_HINTS = """\
 #   start: yolov5nu.pt   # weights that know everyday photos: fetched once, 5 MB, and worth it for photos of your own
-#   imgsz: 640           # longer side that the detector sees; smaller is faster, larger finds smaller subjects
-#   batch: 16            # smaller where memory runs out
 #   epochs: 60
 """
 

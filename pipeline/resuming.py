@@ -6,7 +6,6 @@ it is copied over, and half of one is left by a process that is killed meanwhile
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from lightning.pytorch.plugins import CheckpointIO
 
 from pipeline.apart import is_out_of_memory
-from pipeline.files import output_error, replacing
+from pipeline.files import output_error, write_durably
 
 PROGRESS = "progress"
 
@@ -122,10 +121,7 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
     """
     buffer = BytesIO()
     torch.save(record, buffer)  # to memory first: on a full disk torch would raise an error of its own
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(buffer.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
+    write_durably(path, buffer.getbuffer())
 
 
 def _is_whole(path: Path) -> bool:

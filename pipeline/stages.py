@@ -169,8 +169,9 @@ def _shrink(room: StageRoom, stage: str, plan: Plan, error: OutOfMemoryError, lo
     """The plan with half the batch; what is gathered before the weights move stays as large."""
     batch, least = plan.fits[stage].batch, LEAST[stage]
     if batch <= least:
+        found = f"{error.found} with batch {batch}, the smallest there is"
         remedy = f"a smaller model or imgsz under {stage}: in data.yaml; cropsort tune says what would fit"
-        raise OutOfMemoryError(f"{error.found} with batch {batch}, the smallest there is", where=stage, remedy=remedy) from error
+        raise OutOfMemoryError(found, where=stage, remedy=remedy) from error
     smaller = plan.with_batch(stage, max(least, batch // 2))
     room.run.note(plan=smaller.as_record())
     done = len(read_epochs(room.folder(stage)))

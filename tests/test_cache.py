@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import Run
 
 from pipeline.cache import cache_folder, usual_cache
-from tests.conftest import Run
 
 
 def test_folder_is_where_the_system_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

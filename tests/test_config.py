@@ -115,8 +115,16 @@ def test_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path: Path) ->
         ("val: [a, 3]", 3, "val: 3 - input should be a valid string"),
         ("test: []", 3, "test: [] - value should have at least 1 item"),
         ("detector: 3", 3, "detector: 3 - settings such as 'epochs: 60' are wanted"),
-        ("detector:\n  imgsz: 650", 4, "detector.imgsz: 650 - a multiple of 32 is wanted, the networks' stride: 640 or 672"),
-        ("classifier:\n  imgsz: 100", 4, "classifier.imgsz: 100 - a multiple of 32 is wanted, the networks' stride: 96 or"),
+        (
+            "detector:\n  imgsz: 650",
+            4,
+            "detector.imgsz: 650 - a multiple of 32 is wanted, such as 640 or 672",
+        ),
+        (
+            "classifier:\n  imgsz: 100",
+            4,
+            "classifier.imgsz: 100 - a multiple of 32 is wanted, such as 96 or 128",
+        ),
         ("detector:\n  epochs: '9'", 4, "detector.epochs: '9' - input should be a valid integer"),
         ("classifier:\n  batch: 1", 4, "classifier.batch: 1 - input should be greater than or equal to 2"),
         ("download: https://example.com/a.zip", 3, "the key 'download' runs a program or fetches files"),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from pipeline.config import DetectorSettings
-from pipeline.detector import choose_nominal_batch, make_detector_job
+from pipeline.detector import make_detector_job
 from pipeline.prepare import DetectorData
 from pipeline.yolo import DetectorJob
 
 
-def describe(*, photos: int, batch: int, accumulate: int | None, complete: bool = True) -> DetectorJob:
+def describe(*, photos: int, batch: int, accumulate: int, complete: bool = True) -> DetectorJob:
     return make_detector_job(
         Path("start.pt"),
         complete=complete,
@@ -27,7 +25,7 @@ def describe(*, photos: int, batch: int, accumulate: int | None, complete: bool 
 
 
 def test_settings_reach_the_job() -> None:
-    job = describe(photos=400, batch=8, accumulate=None)
+    job = describe(photos=400, batch=8, accumulate=1)
     assert (job.model_name, job.start, job.data, job.folder) == (
         "yolov5s",
         Path("start.pt"),
@@ -40,14 +38,6 @@ def test_settings_reach_the_job() -> None:
 def test_weights_that_fill_the_network_are_changed_gently() -> None:
     assert describe(photos=80, batch=8, accumulate=1).lr0 == 1e-4
     assert describe(photos=80, batch=8, accumulate=1, complete=False).lr0 is None
-
-
-@pytest.mark.parametrize(
-    ("photos", "batch", "nominal"), [(80, 8, 8), (400, 8, 20), (1280, 8, 64), (9000, 8, 64), (9, 96, 96)]
-)
-def test_few_photos_are_gathered_to_few(photos: int, batch: int, nominal: int) -> None:
-    assert choose_nominal_batch(photos, batch) == nominal
-    assert describe(photos=photos, batch=batch, accumulate=None).nbs == nominal
 
 
 def test_smaller_batch_gathers_as_many_photos_as_before() -> None:

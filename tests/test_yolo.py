@@ -16,6 +16,7 @@ from pipeline import yolo
 from pipeline.environment import ROOT
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.training import Training
+from pipeline.yolo.guard import quiet_ultralytics, ultralytics
 
 MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
 
@@ -211,3 +212,10 @@ def test_average_precision_is_the_area_under_the_curve() -> None:
     assert measure([False, False], subjects=1) == 0
     nothing = yolo.average_precision(np.zeros((0, 10), bool), np.zeros(0), subjects=3)
     assert nothing.tolist() == [0.0] * 10
+
+
+def test_it_fetches_nothing_behind_ones_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with quiet_ultralytics(), pytest.raises(ConnectionError, match="cropsort lets Ultralytics fetch nothing"):
+        ultralytics("models").YOLO("yolo26n.pt")
+    assert list(tmp_path.iterdir()) == []

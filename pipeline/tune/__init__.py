@@ -1,4 +1,4 @@
-"""Model, image size and batch that fit the machine at hand: measured in processes of their own, chosen by a stated policy.
+"""Model, image size and batch that fit the machine at hand: measured in processes of their own, chosen by policy.
 
 ``policy`` holds the rules, ``tuning`` asks and measures, ``probe`` is what runs, ``readings`` remembers.
 """

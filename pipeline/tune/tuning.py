@@ -92,7 +92,8 @@ def tune(request: Request, *, room: Room, limit_bytes: int, console: Console, re
             with counting(console, what, 1):
                 reading = _measure(process, request, trial, limit_bytes)
             readings.append(reading)
-            cache.keep(reading)
+            if reading.peak_bytes is not None or reading.limit_bytes:
+                cache.keep(reading)
     if cache.note:
         console.print(f"note: {cache.note}")
     fit = choose(readings=readings, limit_bytes=limit_bytes, **request.asked)
@@ -112,7 +113,9 @@ def _measure(process: Apart, request: Request, trial: Trial, limit_bytes: int) -
                 limit_bytes=None if on_gpu else limit_bytes,
                 timeout=_PATIENCE_SECONDS,
             )
-        except (OutOfMemoryError, ProcessDiedError) as error:
+        except OutOfMemoryError as error:
             return Reading(trial, None, 0.0, error.found, limit_bytes)
+        except ProcessDiedError as error:  # what hung once need not hang for ever: nothing of it is kept
+            return Reading(trial, None, 0.0, error.found)
     peak = outcome.result.gpu_bytes or outcome.peak_bytes
     return Reading(trial, peak, outcome.result.seconds, "", limit_bytes)

@@ -88,8 +88,14 @@ def _import_once() -> None:
         "YOLO_CONFIG_DIR", str(cache_folder("Ultralytics"))
     )  # apart from the user's own settings of it
     utils = ultralytics("utils")
+    ultralytics("utils.downloads").safe_download = _refuse_download
     utils.SETTINGS.update(dict.fromkeys(("sync", *_INTEGRATIONS), False))
     _provide_fonts(Path(utils.USER_CONFIG_DIR))
+
+
+def _refuse_download(url: str | Path, *_: object, **__: object) -> None:
+    """For the check of mixed precision on a GPU it would fetch a model; without one it takes the GPU's name's word."""
+    raise ConnectionError(f"cropsort lets Ultralytics fetch nothing: {url}")
 
 
 def _provide_fonts(folder: Path) -> None:

@@ -9,7 +9,6 @@ a step for each batch, stopping changes no bit of the weights.
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
 import shutil
@@ -24,7 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.files import replacing, write_text
+from pipeline.apart import is_out_of_memory
+from pipeline.files import write_durably, write_text
 
 _Random = tuple[Any, ...]
 
@@ -100,7 +100,7 @@ def read_progress(folder: Path, model_name: str) -> Progress | None:
     for half in _state_file(folder).parent.glob(".*.part.pt"):
         half.unlink()
     if _best_file(folder).exists():
-        _write(weights / "best.pt", _best_file(folder).read_bytes())
+        write_durably(weights / "best.pt", _best_file(folder).read_bytes())
     return progress
 
 
@@ -111,7 +111,7 @@ def keep_progress(trainer: Any, folder: Path, model_name: str) -> None:
         OutputError: it cannot be written there.
     """
     if trainer.best_fitness == trainer.fitness:  # before the rest: who goes on from there must find its best weights
-        _write(_best_file(folder), trainer.best.read_bytes())
+        write_durably(_best_file(folder), trainer.best.read_bytes())
     progress = Progress(
         model_name=model_name,
         epoch=trainer.epoch,
@@ -129,7 +129,7 @@ def keep_progress(trainer: Any, folder: Path, model_name: str) -> None:
     )
     buffer = BytesIO()
     torch.save({field.name: getattr(progress, field.name) for field in fields(progress)}, buffer)
-    _write(_state_file(folder), buffer.getbuffer())
+    write_durably(_state_file(folder), buffer.getbuffer())
 
 
 def restore_data(trainer: Any, progress: Progress) -> None:
@@ -180,16 +180,10 @@ def _randoms(loader: Any) -> _Random:
 def _read(path: Path) -> Progress | None:
     try:
         return Progress(**torch.load(path, map_location="cpu", weights_only=True))
-    except (FileNotFoundError, NotADirectoryError, *_DAMAGED):
+    except (FileNotFoundError, NotADirectoryError, *_DAMAGED) as error:
+        if is_out_of_memory(error):
+            raise
         return None
-
-
-def _write(path: Path, content: bytes | memoryview) -> None:
-    """Exchange a file whole, and have it on the disk: a battery may run empty as well."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _state_file(folder: Path) -> Path:
