@@ -14,7 +14,7 @@ from pipeline.apart import Tell, run_apart
 from pipeline.classifier import ClassifierJob, train_classifier_apart
 from pipeline.console import TrainingLog
 from pipeline.detector import make_detector_job
-from pipeline.errors import OutOfMemoryError
+from pipeline.errors import OutOfMemoryError, ProcessDiedError
 from pipeline.files import replacing
 from pipeline.gpu import hold_gpu, measure_gpu_peak
 from pipeline.planning import Plan
@@ -132,6 +132,9 @@ def _train(room: StageRoom, stage: str, make_job: Callable[[Plan], Job], work: C
                 _train_apart(room, stage, make_job(plan), work, hear)
             except OutOfMemoryError as error:
                 plan = _shrink(room, stage, plan, error, log)
+            except ProcessDiedError as error:
+                remedy = "the same command goes on where it was"
+                raise ProcessDiedError(error.found, where=error.where, remedy=remedy) from error
     (folder / "start.pt").unlink(missing_ok=True)
     return read_epochs(folder)
 

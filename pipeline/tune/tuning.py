@@ -86,9 +86,12 @@ def tune(request: Request, *, room: Room, limit_bytes: int, console: Console, re
     begin = time.monotonic()
     cache = open_readings(request.stage, room, request.class_count, request.weights, forget=retune)
     readings = list(cache.readings)
+    known = len(readings)
     with Apart("the measurement") as process:
         while (trial := next_trial(readings=readings, limit_bytes=limit_bytes, **request.asked)) is not None:
-            what = f"measuring the {trial.stage}: {trial.model} {trial.imgsz} px, batch {trial.batch}"
+            if len(readings) == known:
+                console.print(f"measuring what fits for the {trial.stage}, once on this machine ...")
+            what = f"{trial.model} at {trial.imgsz} px, batch {trial.batch}"
             with counting(console, what, 1):
                 reading = _measure(process, request, trial, limit_bytes)
             readings.append(reading)
