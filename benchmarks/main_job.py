@@ -34,6 +34,7 @@ classifier:
   start: {weights}/yolo11n-cls-ft-catdog.pt
   epochs: 40
   patience: 40
+  imgsz: 160
   degrees: 180  # cards lie at any angle
 """
 

@@ -34,15 +34,15 @@ ROUNDS = 3
 PEER = """
 import json, sys, time, torch
 from ultralytics import YOLO
-model, data, imgsz, batch, limit, folder = json.loads(sys.argv[1])
-total = torch.cuda.get_device_properties(0).total_memory
-free = torch.cuda.mem_get_info(0)[0]
-torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), 0)
+model, data, imgsz, batch, limit, folder, device = json.loads(sys.argv[1])
+total = torch.cuda.get_device_properties(device).total_memory
+free = torch.cuda.mem_get_info(device)[0]
+torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)
 ends = []
 yolo = YOLO(f"{model}.yaml")
 yolo.add_callback("on_train_epoch_start", lambda trainer: ends.append(time.perf_counter()))
 yolo.add_callback("on_train_epoch_end", lambda trainer: ends.append(time.perf_counter()))
-settings = dict(data=data, imgsz=imgsz, epochs=2, device=0, project=folder, name="run", exist_ok=True, val=False)
+settings = dict(data=data, imgsz=imgsz, epochs=2, device=device, project=folder, name="run", exist_ok=True, val=False)
 yolo.train(batch=batch or min(0.9, 0.6 * limit / free), pretrained=False, plots=False, verbose=False, **settings)
 photos = len(yolo.trainer.train_loader.dataset)
 print(json.dumps([yolo.trainer.batch_size, photos / (ends[3] - ends[2])]))
@@ -114,7 +114,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="a data.yaml whose photos and labels are taken")
     parser.add_argument("--device", default="cpu", help="cpu, or the number of a GPU")
     parser.add_argument("--only", default="", help="one case by its name")
-    parser.add_argument("--photos", type=int, default=160, help="how many are drawn; a fifth is val")
+    parser.add_argument("--photos", type=int, default=0, help="how many are drawn; by default 160, on a GPU 1600")
     parser.add_argument(
         "--work", type=Path, default=Path("runs") / "benchmarks" / "tune", help="where the cases are run"
     )
@@ -139,11 +139,12 @@ def find_photos(case: Case, work: Path, options: argparse.Namespace) -> Path:
     """The data.yaml of the photos: the one given, or of photos drawn once, with as many boxes as the case wants."""
     if options.data:
         return Path(options.data).resolve()
-    folder = work / f"photos-{options.photos}-{case.boxes}"
+    count = options.photos or (160 if case.device == "cpu" else 1600)  # fewer could not use a GPU's memory
+    folder = work / f"photos-{count}-{case.boxes}"
     if not folder.exists():
         fresh = folder.with_suffix(".part")
         shutil.rmtree(fresh, ignore_errors=True)
-        cropsort(work, "sample", str(fresh), "--photos", str(options.photos))
+        cropsort(work, "sample", str(fresh), "--photos", str(count))
         if case.boxes > 2:
             crowd(fresh, case.boxes)
         fresh.rename(folder)
@@ -222,16 +223,19 @@ def race(case: Case, folder: Path, photos: Path, chosen: dict[str, Any]) -> dict
     prepared.write_text(yaml.safe_dump(record, allow_unicode=True), encoding="utf-8")
     limit = chosen["limit_bytes"]
     rates: dict[str, list[float]] = {"ours": [], "auto": []}
-    batches = {}
+    batches: dict[str, int] = {}
+    failures: list[str] = []
     for _ in range(ROUNDS):
         for who, batch in (("ours", chosen["batch"]), ("auto", 0)):
-            asked = [case.model, str(prepared), chosen["imgsz"], batch, limit, str(folder / "peer")]
+            asked = [case.model, str(prepared), chosen["imgsz"], batch, limit, str(folder / "peer"), int(case.device)]
             command = [sys.executable, "-c", PEER, json.dumps(asked)]
             answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             if answer.returncode == 0:
                 batches[who], rate = json.loads(answer.stdout.strip().splitlines()[-1])
                 rates[who].append(rate)
-    return {"rates": rates, "batches": batches}
+            else:
+                failures.append(f"{who}: {(answer.stderr.strip().splitlines() or ['no word'])[-1][:100]}")
+    return {"rates": rates, "batches": batches, "failures": failures}
 
 
 def print_case(case: Case, figures: dict[str, Any]) -> None:
@@ -245,15 +249,19 @@ def print_case(case: Case, figures: dict[str, Any]) -> None:
             *(f"{measured / one['limit_bytes']:.2f}", str(one["ran_out"]), f"{one['tuned_seconds']:.0f} s"),
         ]
         print(f"| {' | '.join(cells)} |", flush=True)
-    race_figures = figures.get("photos_per_second")
-    if race_figures and all(race_figures["rates"].values()):
+    if case.told:
+        print(f"  document {case.told}")
+    race_figures = figures.get("photos_per_second", {"rates": {"ours": []}, "failures": []})
+    for failure in race_figures["failures"]:
+        print(f"  the race failed for {failure}")
+    if all(race_figures["rates"].values()):
         ours, auto = (median(race_figures["rates"][who]) for who in ("ours", "auto"))
         spread = [f"{min(rates):.1f} to {max(rates):.1f}" for rates in race_figures["rates"].values()]
         batches = race_figures["batches"]
         print(
             f"  photos/s with batch {batches['ours']}: {ours:.1f} ({spread[0]}); auto batch {batches['auto']}: ", end=""
         )
-        print(f"{auto:.1f} ({spread[1]}); ratio {ours / auto:.2f}. {case.told}", flush=True)
+        print(f"{auto:.1f} ({spread[1]}); ratio {ours / auto:.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,10 @@ class Apart:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the process, if there is one; the next call starts another."""
         if child := self._child:
             self._child = None
             child.dismiss()

@@ -26,7 +26,8 @@ LONGEST_LINE = 200
 _NO_MEMORY = re.compile(
     r"out of memory"  # CUDA, ROCm, MPS
     r"|can't allocate memory|not enough memory|cannot allocate memory"  # torch on a CPU: Linux, Windows, the system
-    r"|(CUBLAS|CUDNN|CUSOLVER|CUFFT)_STATUS_ALLOC_FAILED"
+    r"|(CUBLAS|CUDNN|CUSOLVER|CUFFT)_STATUS_(\w+_)?ALLOC(ATION)?_FAILED"
+    r"|CUDNN_STATUS_INTERNAL_ERROR|CUBLAS_STATUS_NOT_INITIALIZED"  # what a full card makes of starting them
     r"|unable to find an engine|unable to find a valid cuDNN algorithm"  # none that fits into what is left
     r"|invalid buffer size"  # MPS
     r"|bad_alloc|insufficient memory"  # C++, OpenCV

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Generic, TypeVar
 
 from pipeline.apart import is_out_of_memory
@@ -22,6 +21,7 @@ class Batches(Generic[T, R]):
         work: gives a result for each thing that it is given, in the same order. Where memory runs out in it, it is
             called again with fewer of the same things.
         alone: the result for a thing that does not fit into memory even alone.
+        weigh: how many of an ordinary thing this one counts for, at least 1.
         on_fewer: called with how many there were and how many there will be, where fewer fit; for one thing that does
             not fit alone, the others go on as before.
     """
@@ -29,16 +29,25 @@ class Batches(Generic[T, R]):
     work: Callable[[Sequence[T]], Sequence[R]]
     alone: Callable[[T], R]
     on_fewer: Callable[[int, int], None]
+    weigh: Callable[[T], float] = lambda _: 1.0
 
     def run(self, things: Iterable[T], size: int) -> Iterator[R]:
-        """The results, in order; ``size`` things at a time, at least one, are taken from ``things``."""
-        waiting = iter(things)
-        while batch := list(islice(waiting, size)):
-            results, fits = self._work(batch)
-            yield from results
-            if fits < len(batch):
-                self.on_fewer(len(batch), fits)
-                size = fits
+        """The results, in order; things that weigh ``size`` together, at least one, are taken from ``things``."""
+        waiting, batch, weight = iter(things), list[T](), 0.0
+        while True:
+            thing = next(waiting, None)
+            one = 0.0 if thing is None else self.weigh(thing)
+            if batch and (thing is None or weight + one > size):
+                results, fits = self._work(batch)
+                yield from results
+                if fits < len(batch):
+                    self.on_fewer(len(batch), fits)
+                    size = fits
+                batch, weight = [], 0.0
+            if thing is None:
+                return
+            batch.append(thing)
+            weight += one
 
     def _work(self, batch: list[T]) -> tuple[list[R], int]:
         """The results, and how many fit at a time."""

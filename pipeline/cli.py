@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.errors import CropsortError
+from pipeline.apart_child import is_out_of_memory
+from pipeline.errors import CropsortError, OutOfMemoryError
 from pipeline.files import output_error
 
 app = typer.Typer(
@@ -293,6 +294,7 @@ def predict(
     settings = None if weights else read_config(data)
     from pipeline.console import make_console
     from pipeline.device import pick_device
+    from pipeline.gpu import hold_gpu
     from pipeline.planning import tune_prediction
     from pipeline.sorter import load
 
@@ -300,6 +302,7 @@ def predict(
     device = pick_device(settings.device if settings else "auto")
     memory, count = settings.memory if settings else None, len(listing.files)
     tuned = tune_prediction(folder, photos=count, memory=memory, device=device, console=console)
+    hold_gpu(device, tuned.fit.limit_bytes if memory else None)
     made = predict_folder(
         photos,
         load(folder, device=device),
@@ -329,7 +332,7 @@ def main() -> None:
         if leaving.code == _CTRL_C:
             print("cropsort: stopped; what was finished stays", file=sys.stderr)
         raise
-    except (CropsortError, ExceptionGroup, OSError) as error:
+    except (CropsortError, ExceptionGroup, OSError, MemoryError, RuntimeError) as error:
         told = list(_told(error))
         if _debug or not told:
             raise
@@ -339,7 +342,7 @@ def main() -> None:
 
 
 def _told(error: Exception) -> Iterator[CropsortError]:
-    """What was raised on purpose, and a full disk wherever it was met; nothing for a bug."""
+    """What was raised on purpose, and a full disk or memory wherever it was met; nothing for a bug."""
     if isinstance(error, ExceptionGroup):
         for one in error.exceptions:
             yield from _told(one)
@@ -347,6 +350,10 @@ def _told(error: Exception) -> Iterator[CropsortError]:
         yield error
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         yield output_error(error, Path(error.filename or Path.cwd()))
+    elif is_out_of_memory(error):
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = "close other programs, or set a lower memory: in data.yaml; the same command goes on where it was"
+        yield OutOfMemoryError(f"memory ran out ({said})", remedy=remedy)
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -216,7 +216,8 @@ class Config(Section):
     @field_validator("time")
     @classmethod
     def _check_time(cls, value: str | None) -> str | None:
-        if value is not None and not _TIME.fullmatch(value):
+        found = _TIME.fullmatch(value or "")
+        if value is not None and (found is None or not float(found[1])):
             raise ValueError("a time such as 2h or 30min is wanted")
         return value
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from pipeline.batches import lacks_memory
 from pipeline.boxes import iou, match_boxes
 from pipeline.config import Config, read_config
 from pipeline.console import counting
@@ -120,7 +121,7 @@ def evaluate_pair(data_file: Path, *, on: str = "", weights: Path | None = None,
         CropsortError: something of it is missing or cannot be worked with.
     """
     config = read_config(data_file)
-    sorter = Sorter(weights or default_weights(data_file))
+    sorter = Sorter(weights or default_weights(data_file), device=config.device)
     annotations, notes = _choose_photos(data_file, config, on, sorter.class_names)
     for note in notes:
         console.print(note)
@@ -162,7 +163,7 @@ def judge(
         try:
             judged.append(_judge_photo(sorter, annotation))
         except PhotoError as error:
-            if on_unreadable is None:
+            if on_unreadable is None or lacks_memory(error):
                 raise
             on_unreadable(error)
         on_photo()

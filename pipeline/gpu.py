@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cache
 
 import torch
@@ -19,17 +20,20 @@ def hold_gpu(device: str, limit_bytes: int | None) -> None:
     if not device.isdigit():
         return
     number = torch.device(torch_device(device))
+    context = _context_bytes(number)  # first of all: it makes the context that the rest asks
+    gc.collect()
+    torch.cuda.empty_cache()  # what an earlier work has left reserved is not this one's
     torch.cuda.reset_peak_memory_stats(number)
     if limit_bytes is not None:
         total = torch.cuda.get_device_properties(number).total_memory
-        share = (limit_bytes - _context_bytes(number)) / total
+        share = (limit_bytes - context) / total
         torch.cuda.set_per_process_memory_fraction(min(1.0, max(share, 0.0)), number)
 
 
 def measure_gpu_peak(device: str) -> int:
     """The most that this process took of its GPU since ``hold_gpu``, bytes, its context included; 0 for a CPU.
 
-    What torch keeps reserved counts, used or not: nobody else can have it.
+    What torch keeps reserved counts, used or not: nobody else can have it. A Mac's GPU only tells what is taken now.
     """
     if device == "mps":
         return int(torch.mps.driver_allocated_memory())

@@ -101,7 +101,15 @@ def advise(data_file: Path, *, memory: str | None, console: Console, retune: boo
     return Advice(room, limit, stages)
 
 
-def plan_training(config: Config, dataset: DataSet, device: str, console: Console, *, retune: bool = False) -> Plan:
+def plan_training(
+    config: Config,
+    dataset: DataSet,
+    device: str,
+    console: Console,
+    *,
+    before: Plan | None = None,
+    retune: bool = False,
+) -> Plan:
     """Choose what data.yaml leaves open, with a line for each stage.
 
     Args:
@@ -109,6 +117,7 @@ def plan_training(config: Config, dataset: DataSet, device: str, console: Consol
         dataset: what is trained on.
         device: ``cpu``, ``mps`` or the number of a GPU.
         console: told of the choice.
+        before: what a training that goes on was begun with: its models and image sizes stay.
         retune: measure anew what was measured before.
 
     Raises:
@@ -116,14 +125,20 @@ def plan_training(config: Config, dataset: DataSet, device: str, console: Consol
         ConfigError: the limit is more than the device has.
     """
     fits = {}
-    for stage, tuned in tune_training(config, dataset, device, console, retune=retune).items():
+    for stage, tuned in tune_training(config, dataset, device, console, before=before, retune=retune).items():
         fits[stage] = tuned.fit
         console.print(f"{stage}: {describe_fit(tuned.fit)}")
     return Plan(_resolve(config, fits), fits)
 
 
 def tune_training(
-    config: Config, dataset: DataSet, device: str, console: Console, *, retune: bool = False
+    config: Config,
+    dataset: DataSet,
+    device: str,
+    console: Console,
+    *,
+    before: Plan | None = None,
+    retune: bool = False,
 ) -> dict[str, Tuned]:
     """What was measured and chosen for each stage that is trained; for the arguments see ``plan_training``."""
     room = measure_room(device)
@@ -131,7 +146,7 @@ def tune_training(
     if note:
         console.print(f"note: {note}")
     stages: tuple[Stage, ...] = ("detector", "classifier") if config.classes_from == "labels" else ("classifier",)
-    requests = [_ask(stage, config, dataset, device) for stage in stages]
+    requests = [_ask(stage, config, dataset, device, before) for stage in stages]
     return {one.stage: tune(one, room=room, limit_bytes=limit, console=console, retune=retune) for one in requests}
 
 
@@ -174,11 +189,6 @@ def tune_prediction(
     return tune(request, room=room, limit_bytes=limit, console=console, retune=retune)
 
 
-def limit_training(config: Config, device: str) -> int | None:
-    """Bytes that training is held to: only what data.yaml says; else the system decides."""
-    return None if config.memory is None else choose_limit(config.memory, measure_room(device))[0]
-
-
 def describe_fit(fit: Fit) -> str:
     """A choice in a line."""
     what = f"{fit.model} at {fit.imgsz} px, batch {fit.batch}"
@@ -190,21 +200,25 @@ def describe_fit(fit: Fit) -> str:
     return f"{what}: {used}, about {fit.epoch_seconds:.0f} s an epoch (cropsort tune says why)"
 
 
-def _ask(stage: Stage, config: Config, dataset: DataSet, device: str) -> Request:
+def _ask(stage: Stage, config: Config, dataset: DataSet, device: str, before: Plan | None) -> Request:
     settings: DetectorSettings | ClassifierSettings = config.detector if stage == "detector" else config.classifier
-    seconds = config.seconds or (_GPU_SECONDS if device != "cpu" else None)
+    known = None if before is None else before.fits[stage]
+    imgsz = settings.imgsz if settings.is_pinned("imgsz") else None
+    seconds = config.seconds
+    if seconds is None and device != "cpu":
+        seconds = _GPU_SECONDS
     return Request(
         stage=stage,
         facts=read_facts(stage, dataset.train, margin=config.classifier.margin),
         pins=Pins(
-            model=settings.model,
-            imgsz=settings.imgsz if settings.is_pinned("imgsz") else None,
+            model=known.model if known else settings.model,
+            imgsz=known.imgsz if known else imgsz,
             batch=settings.batch if settings.is_pinned("batch") else None,
         ),
         candidates=list_candidates(stage, settings),
         epochs=settings.epochs,
         seconds=seconds,
-        class_count=len(dataset.class_names),
+        class_count=1 if stage == "detector" and config.detector.single_cls else len(dataset.class_names),
         device=device,
     )
 

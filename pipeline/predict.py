@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RESULTS = "results.jsonl"
 
 _THUMBNAIL = 96
+_ORDINARY_PIXELS = 4032 * 3024
+"""Of the photos that ``tune.probe`` measures batches with."""
+
 _RUN = "run.json"
 
 
@@ -198,7 +201,16 @@ def _sort_files(desk: _Desk, files: Sequence[Path], batch: int, console: Console
     def say(before: int, fits: int) -> None:
         console.print(f"memory ran out at {before} photos at a time: going on with {fits}")
 
-    return Batches(desk.sort, desk.refuse, say).run(enumerate(files), batch)
+    return Batches(desk.sort, desk.refuse, say, _weigh if batch > 1 else lambda _: 1.0).run(enumerate(files), batch)
+
+
+def _weigh(file: _File) -> float:
+    """How many photos of the size that batches are measured with (12 megapixels) this one is."""
+    try:
+        width, height = read_size(file[1])
+    except PhotoError:
+        return 1.0  # whoever reads it says why
+    return max(1.0, width * height / _ORDINARY_PIXELS)
 
 
 def _thumbnail(folder: Path, number: int, index: int) -> Path:

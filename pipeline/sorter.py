@@ -23,7 +23,8 @@ from pipeline.weights import read_cards, weights_file
 Source = str | Path | bytes | NDArray[np.uint8]
 """A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""
 
-_CROPS = 64
+CROPS = 64
+"""Crops that are classified at a time."""
 """Crops classified at a time: a batch of photos may hold thousands."""
 
 _Found = tuple[Pixels, Detection]
@@ -54,7 +55,7 @@ class Sorter:
         if self.cards.detector is not None:
             self.finder = DetectorFinder(weights_file(folder, "detector"), self.cards.detector, device=picked)
         self._classifier = Classifier(weights_file(folder, "classifier"), self.class_names, device=picked)
-        self._crops = _CROPS
+        self._crops = CROPS
 
     @property
     def confidence(self) -> float:

@@ -36,14 +36,14 @@ class StageRoom:
         run: where it is written, and noted how far it is.
         plan: what was chosen for each stage.
         device: ``cpu``, ``mps`` or the number of a GPU.
-        limit_bytes: memory that it may take; None for all that there is.
+        is_limited: whether data.yaml sets a limit, that training is held to; else the system decides.
         console: told of the progress.
     """
 
     run: Run
     plan: Plan
     device: str
-    limit_bytes: int | None
+    is_limited: bool
     console: Console
 
     @property
@@ -143,14 +143,16 @@ def _train_apart(
     room: StageRoom, stage: str, job: Job, work: Callable[..., None], hear: Callable[[object], None]
 ) -> None:
     on_gpu = room.device.isdigit()
+    limit = room.plan.fits[stage].limit_bytes if room.is_limited else None
     outcome = run_apart(
         _hold_and_run,
-        *(room.device, room.limit_bytes, work, job, weights_file(room.pair, stage)),
+        *(room.device, limit, work, job, weights_file(room.pair, stage)),
         on_message=hear,
-        limit_bytes=None if on_gpu else room.limit_bytes,
+        limit_bytes=None if on_gpu else limit,
         name=f"the training of the {stage}",
     )
-    room.run.note(**{f"{stage}_peak_bytes": outcome.result if on_gpu else outcome.peak_bytes})
+    peak = outcome.result if on_gpu else max(outcome.result, outcome.peak_bytes)
+    room.run.note(**{f"{stage}_peak_bytes": peak})
 
 
 def _train_detector(job: DetectorJob, weights: Path, tell: Tell) -> None:

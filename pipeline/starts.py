@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
 import urllib.error
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -189,7 +190,7 @@ def _fetch(name: str, folder: Path) -> Path | None:
         raise WeightsError(
             "no such file, and no weights that Ultralytics publishes", where=name, remedy="check the spelling"
         )
-    print(f"fetching {name} from {_RELEASE} into {folder}/ ...", flush=True)
+    print(f"fetching {name} from {_RELEASE} into {folder}/ ...", file=sys.stderr, flush=True)
     try:
         with replacing(path) as temporary:
             torch.hub.download_url_to_file(f"{_RELEASE}/{name}", str(temporary), progress=True)

@@ -19,7 +19,7 @@ from pipeline.evaluate import Scores
 from pipeline.files import write_text
 from pipeline.finder import Cropper, crop_sorted, read_cropper
 from pipeline.outcome import NewPair, draw_outcome, install_if_better, score_on_val
-from pipeline.planning import Plan, limit_training, plan_training
+from pipeline.planning import Plan, plan_training
 from pipeline.prepare import Prepared, prepare
 from pipeline.runs import Run, claimed, open_run
 from pipeline.stages import StageRoom, train_classifier_stage, train_detector_stage
@@ -122,11 +122,13 @@ def _fingerprint(config: Config, dataset: DataSet) -> str:
 
 
 def _plan(room: _Room, *, retune: bool) -> Plan:
-    """What was chosen before the stop, else what is chosen now."""
-    if "plan" in room.run.state:
-        return Plan.from_record(room.config, room.run.state["plan"])
-    plan = plan_training(room.config, room.dataset, room.device, room.console, retune=retune)
-    room.run.note(plan=plan.as_record())
+    """What was chosen before the stop, else what is chosen now; for another device or limit, the batch once more."""
+    state, machine = room.run.state, [room.device, room.config.memory]
+    before = Plan.from_record(room.config, state["plan"]) if "plan" in state else None
+    if before is not None and state.get("machine") == machine:
+        return before
+    plan = plan_training(room.config, room.dataset, room.device, room.console, before=before, retune=retune)
+    room.run.note(plan=plan.as_record(), machine=machine)
     return plan
 
 
@@ -165,7 +167,7 @@ def _device_words(device: str) -> str:
 
 def _train_stages(room: _Room, plan: Plan, prepared: Prepared, starts: _Starts) -> tuple[list[Epoch], list[Epoch]]:
     """Train what there is to train; the epochs of each stage."""
-    stages = StageRoom(room.run, plan, room.device, limit_training(room.config, room.device), room.console)
+    stages = StageRoom(room.run, plan, room.device, room.config.memory is not None, room.console)
     detector_epochs: list[Epoch] = []
     if starts.detector is not None and prepared.detector is not None:
         detector_epochs = train_detector_stage(stages, starts.detector, prepared.detector)

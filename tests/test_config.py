@@ -134,6 +134,7 @@ def test_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path: Path) ->
         ("channels: 1", 3, "channels: 1 - only colour photos with 3 channels"),
         ("memory: lots", 3, "memory: 'lots' - a limit such as 4GB, 900MB or 80% is wanted"),
         ("memory: 4 gigs", 3, "memory: '4 gigs' - a limit such as 4GB, 900MB or 80% is wanted"),
+        ("time: 0h", 3, "time: '0h' - a time such as 2h or 30min is wanted"),
         ("time: soon", 3, "time: 'soon' - a time such as 2h or 30min is wanted"),
         ("memory: 4", 3, "memory: 4 - input should be a valid string"),
         ("device: gpu", 3, "device: 'gpu' - auto, cpu, mps, or the number of a CUDA GPU is wanted"),

@@ -179,7 +179,7 @@ def test_published_name_without_network_goes_on_and_says_so(
     name: str, file: str, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start = detector(name)
-    assert f"fetching {file} from https://" in capsys.readouterr().out
+    assert f"fetching {file} from https://" in capsys.readouterr().err
     assert start.model_name == model
     assert start.told.startswith(f"{file} is not on disk and could not be fetched; put it into weights/start")
     assert f"Going on with {model} " in start.told

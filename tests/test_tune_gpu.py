@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import Run
 
 from pipeline.sample import draw_photos
@@ -27,6 +28,9 @@ def many(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("model", ["yolov5n", "yolo11s", "yolov5l"])
 @pytest.mark.parametrize("limit", [2, 4, 8, 24])
 def test_choice_trains_within_its_limit_and_uses_it(many: Path, cropsort: Run, model: str, limit: int) -> None:
+    total = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else 0
+    if total < limit * GB:
+        pytest.skip(f"needs a CUDA GPU with {limit} GB")
     data = many / "data.yaml"
     names = "comic, fairy tale, novel, science"
     data.write_text(
@@ -45,5 +49,5 @@ def test_choice_trains_within_its_limit_and_uses_it(many: Path, cropsort: Run, m
     state = json.loads((many / "runs" / "gpu" / "1" / "run.json").read_text(encoding="utf-8"))
     taken = state["detector_peak_bytes"]
     assert taken <= limit * GB
-    stopped_by_memory = "would take" in fit["reasons"][2]
+    stopped_by_memory = not any(words in fit["reasons"][2] for words in ("gains nothing", "faster"))
     assert not stopped_by_memory or taken >= 0.85 * fit["limit_bytes"]

@@ -183,14 +183,15 @@ def test_key_says_device_versions_and_task() -> None:
     assert key["driver"] == "550.1"
     assert key["classes"] == 7
     assert {"stage", "device", "threads", "python", "cropsort", "torch", "ultralytics"} <= key.keys()
-    assert make_key("detector", ROOM, 7, None)["classes"] == 0
+    assert make_key("prediction", ROOM, 7, None)["classes"] == 0
 
 
 def test_key_moves_with_what_matters_and_not_with_free_memory(tmp_path: Path) -> None:
     key = make_key("detector", ROOM, 7, None)
-    assert make_key("detector", replace(ROOM, free_bytes=1), 3, None) == key
+    assert make_key("detector", replace(ROOM, free_bytes=1), 7, None) == key
     for other in (
         make_key("classifier", ROOM, 7, None),
+        make_key("detector", ROOM, 3, None),
         make_key("detector", replace(ROOM, name="other"), 7, None),
         make_key("detector", replace(ROOM, driver="551"), 7, None),
         make_key("detector", replace(ROOM, device="1"), 7, None),

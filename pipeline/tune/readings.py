@@ -84,7 +84,7 @@ def open_readings(
     Args:
         stage: what is run.
         room: the device.
-        class_count: classes of the classifier.
+        class_count: classes that are told apart.
         weights: prediction only: the folder of the trained pair.
         forget: measure anew.
     """
@@ -101,7 +101,7 @@ def make_key(stage: Stage, room: Room, class_count: int, weights: Path | None) -
         "name": room.name,
         "driver": room.driver,
         "threads": torch.get_num_threads(),
-        "classes": class_count if stage == "classifier" else 0,
+        "classes": class_count if stage != "prediction" else 0,
         "weights": "" if weights is None else _hash_weights(weights),
         "python": platform.python_version(),
         "cropsort": __version__,

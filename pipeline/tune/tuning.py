@@ -12,10 +12,10 @@ from rich.console import Console
 
 from pipeline.apart import Apart, run_apart
 from pipeline.console import counting
-from pipeline.errors import OutOfMemoryError, ProcessDiedError
+from pipeline.errors import CropsortError, OutOfMemoryError, ProcessDiedError
 from pipeline.memory import Room
 from pipeline.tune.policy import choose, next_trial
-from pipeline.tune.probe import measure
+from pipeline.tune.probe import measure, unseen_bytes
 from pipeline.tune.readings import open_readings
 from pipeline.tune.trials import Facts, Fit, Pins, Reading, Stage, Trial
 
@@ -33,7 +33,7 @@ class Request:
         candidates: architectures to choose from, small to large.
         epochs: most passes over the data.
         seconds: most time that training may take; None for the smallest model, whatever it takes.
-        class_count: classes of the classifier.
+        class_count: classes that are told apart.
         device: ``cpu``, ``mps`` or the number of a GPU.
         weights: prediction only: the folder of the trained pair.
     """
@@ -104,7 +104,10 @@ def tune(request: Request, *, room: Room, limit_bytes: int, console: Console, re
 
 
 def _measure(process: Apart, request: Request, trial: Trial, limit_bytes: int) -> Reading:
-    """A process that dies or hangs is a reading too: of what does not fit."""
+    """A process that dies or hangs is a reading too, of what cannot be done.
+
+    What is kept on disk has a limit: what hung once need not hang for ever.
+    """
     on_gpu = trial.device.isdigit()
     with tempfile.TemporaryDirectory(prefix="cropsort-") as folder:
         try:
@@ -116,9 +119,16 @@ def _measure(process: Apart, request: Request, trial: Trial, limit_bytes: int) -
                 limit_bytes=None if on_gpu else limit_bytes,
                 timeout=_PATIENCE_SECONDS,
             )
-        except OutOfMemoryError as error:
-            return Reading(trial, None, 0.0, error.found, limit_bytes)
-        except ProcessDiedError as error:  # what hung once need not hang for ever: nothing of it is kept
-            return Reading(trial, None, 0.0, error.found)
-    peak = outcome.result.gpu_bytes or outcome.peak_bytes
+        except CropsortError as error:
+            if not isinstance(error, OutOfMemoryError | ProcessDiedError):
+                raise
+            process.end()  # what is left of it would count as the next trial's
+            kept = limit_bytes if isinstance(error, OutOfMemoryError) else 0
+            return Reading(trial, None, 0.0, error.found, kept)
+        except RuntimeError as error:  # torch's; the same holds
+            process.end()
+            return Reading(trial, None, 0.0, str(error).splitlines()[0][:100])
+    peak = outcome.result.gpu_bytes
+    if not on_gpu:
+        peak = max(peak, outcome.peak_bytes) + unseen_bytes(trial, request.facts.photos)
     return Reading(trial, peak, outcome.result.seconds, "", limit_bytes)
