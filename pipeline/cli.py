@@ -283,34 +283,10 @@ def predict(
     weights: Weights = None,
 ) -> None:
     """Find and sort the subjects in every photo of a folder, and write workbook and CSVs."""
-    from pipeline.predict import default_folder, list_photos, predict_folder
-
-    listing = list_photos(photos)  # said before the seconds that torch takes to load
-    from pipeline.config import read_config
-    from pipeline.weights import default_weights, read_cards
-
-    folder = weights or default_weights(data)
-    read_cards(folder)
-    settings = None if weights else read_config(data)
     from pipeline.console import make_console
-    from pipeline.device import pick_device
-    from pipeline.gpu import hold_gpu
-    from pipeline.planning import tune_prediction
-    from pipeline.sorter import load
+    from pipeline.predict import predict_photos
 
-    console = make_console()
-    device = pick_device(settings.device if settings else "auto")
-    memory, count = settings.memory if settings else None, len(listing.files)
-    tuned = tune_prediction(folder, photos=count, memory=memory, device=device, console=console)
-    hold_gpu(device, tuned.fit.limit_bytes if memory else None)
-    made = predict_folder(
-        photos,
-        load(folder, device=device),
-        weights=folder,
-        folder=out or default_folder(photos),
-        console=console,
-        batch=tuned.fit.batch,
-    )
+    made = predict_photos(photos, data, weights=weights, folder=out, console=make_console())
     counts = ", ".join(f"{count} {status}" for status, count in made.counts.items())
     print(f"{made.subjects} subjects in {made.counts.total()} files ({counts})")
     print(f"report in {made.files.workbook}, tables in {made.files.detections} and {made.files.photos.name}")

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pipeline import __version__
 from pipeline.batches import Batches, lacks_memory
+from pipeline.config import read_config
 from pipeline.console import counting
 from pipeline.crops import cut_subject
 from pipeline.errors import CropsortError, DataError, OutputError, PhotoError
@@ -56,6 +57,43 @@ class PredictRun:
 def default_folder(photos: Path) -> Path:
     """Where the report of a folder of photos goes: ``reports/<its name>``."""
     return Path("reports") / (photos.resolve().name or "photos")
+
+
+def predict_photos(
+    photos: Path, data_file: Path, *, weights: Path | None, folder: Path | None, console: Console
+) -> PredictRun:
+    """Sort every photo in a folder with a data set's pair, as many at a time as memory and speed suggest.
+
+    Args:
+        photos: the folder of photos; nothing in it is written to.
+        data_file: the data.yaml, which says device and memory; not read where ``weights`` are given.
+        weights: folder of the pair; None for that of the data set.
+        folder: where the report goes; None for ``default_folder``.
+        console: told of the progress.
+
+    Raises:
+        DataError: the folder is missing, unreadable or without photos.
+        CropsortError: data.yaml or weights cannot be worked with, or the report's folder is another's.
+        OutputError: the results cannot be written.
+    """
+    count = len(list_photos(photos).files)  # what is wrong there is said before the seconds that torch takes to load
+    from pipeline.weights import default_weights, read_cards
+
+    pair = weights or default_weights(data_file)
+    read_cards(pair)
+    settings = None if weights else read_config(data_file)
+    from pipeline.device import pick_device
+    from pipeline.gpu import hold_gpu
+    from pipeline.planning import tune_prediction
+    from pipeline.sorter import Sorter
+
+    memory = settings.memory if settings else None
+    device = pick_device(settings.device if settings else "auto")
+    fit = tune_prediction(pair, photos=count, memory=memory, device=device, console=console).fit
+    hold_gpu(device, fit.limit_bytes if memory else None)
+    target = folder or default_folder(photos)
+    sorter = Sorter(pair, device=device)
+    return predict_folder(photos, sorter, weights=pair, folder=target, console=console, batch=fit.batch)
 
 
 def predict_folder(

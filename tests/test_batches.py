@@ -64,6 +64,18 @@ def test_order_stays_whatever_is_tried_again() -> None:
     assert desk.run(things, 5) == [f"{one} too large" if one == HUGE else f"{one} done" for one in things]
 
 
+def test_heavy_things_count_for_several() -> None:
+    sizes: list[int] = []
+
+    def work(things: Sequence[int]) -> list[str]:
+        sizes.append(len(things))
+        return [str(thing) for thing in things]
+
+    batches = Batches(work, str, print, weigh=float)
+    assert list(batches.run([1, 1, 1, 1, 1, 4, 2, 2, 9, 1], 4)) == ["1", "1", "1", "1", "1", "4", "2", "2", "9", "1"]
+    assert sizes == [4, 1, 1, 2, 1, 1]
+
+
 def test_other_errors_are_raised() -> None:
     def work(_: Sequence[int]) -> list[str]:
         raise ValueError("a bug")

@@ -192,6 +192,21 @@ def test_full_disk_is_one_line_wherever_it_is_met(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "raised", ["MemoryError()", "RuntimeError('CUDA out of memory. Tried to allocate 2.00 GiB.\\nmore')"]
+)
+def test_memory_that_runs_out_is_one_line_wherever_it_does(tmp_path: Path, raised: str) -> None:
+    script = (
+        "import sys\nfrom pipeline import cli\n"
+        f"@cli.app.command()\ndef fill() -> None:\n    raise {raised}\n"
+        "sys.argv[1:] = ['fill']\ncli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("cropsort: memory ran out (")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_names_that_a_korean_console_lacks_do_not_end_a_command(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONIOENCODING": "cp949"}
     command = [sys.executable, "-m", "pipeline", "init", "Zoë 책 😀"]

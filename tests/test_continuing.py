@@ -59,6 +59,22 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     assert is_so()
 
 
+def test_other_limit_changes_the_batch_of_a_training_that_goes_on(tiny: Path, cropsort: Run) -> None:
+    data = tiny / "data.yaml"
+    change(data, "detector", epochs=6)
+    with training(tiny, until="detector  epoch   2/6") as run:
+        run.kill()
+    noted = json.loads((tiny / "runs" / "tiny" / "1" / "run.json").read_text(encoding="utf-8"))
+    data.write_text(data.read_text(encoding="utf-8") + "memory: 4GB\n", encoding="utf-8")
+    answer = cropsort("train", cwd=tiny)
+    assert answer.returncode == 0, answer.stderr
+    assert "going on with runs/tiny/1" in answer.stdout
+    after = json.loads((tiny / "runs" / "tiny" / "1" / "run.json").read_text(encoding="utf-8"))
+    assert (noted["machine"], after["machine"]) == (["cpu", None], ["cpu", "4GB"])
+    assert after["plan"]["detector"]["limit_bytes"] == 4 * 2**30
+    assert after["plan"]["detector"]["imgsz"] == noted["plan"]["detector"]["imgsz"]
+
+
 @pytest.mark.parametrize("stage", ["detector", "classifier"])
 def test_killed_training_goes_on_with_the_same_command(tiny: Path, cropsort: Run, stage: str) -> None:
     change(tiny / "data.yaml", stage, epochs=6)

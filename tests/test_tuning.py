@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from conftest import Run
 from rich.console import Console
 
 from pipeline.memory import Room
+from pipeline.tune.probe import unseen_bytes
 from pipeline.tune.table import as_record, print_tuned
 from pipeline.tune.trials import Fit, Reading, Trial
 from pipeline.tune.tuning import Tuned
@@ -86,6 +88,13 @@ def test_what_is_pinned_is_not_measured(tiny: Path, here: Run) -> None:
     assert [stage["readings"] for stage in record["stages"].values()] == [[], []]
     fits = {stage: one["fit"] for stage, one in record["stages"].items()}
     assert (fits["detector"]["model"], fits["detector"]["imgsz"], fits["detector"]["batch"]) == ("yolov5n", 64, 4)
+
+
+@pytest.mark.parametrize(("photos", "batch", "kept"), [(1000, 8, 64 - 32), (40, 8, 40 - 32), (20, 8, 0), (3, 1, 0)])
+def test_photos_that_are_kept_for_mosaics_and_were_not_seen_count(photos: int, batch: int, kept: int) -> None:
+    trial = Trial("detector", "yolov5n", 640, batch, 4, "cpu")
+    assert unseen_bytes(trial, photos) == kept * 3 * 640 * 640
+    assert unseen_bytes(replace(trial, stage="classifier"), photos) == 0
 
 
 @pytest.mark.slow
