@@ -29,12 +29,14 @@ REAL_SETTINGS = """
 detector:
   start: {weights}/yolov5n-coco.pt
   imgsz: 320
+  batch: 16
   epochs: 15
 classifier:
   start: {weights}/yolo11n-cls-ft-catdog.pt
   epochs: 40
   patience: 40
   imgsz: 160
+  batch: 32
   degrees: 180  # cards lie at any angle
 """
 

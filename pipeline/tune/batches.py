@@ -25,7 +25,7 @@ PAYS = 1.03
 """Photos per second that twice the batch must gain."""
 
 TRIES = 3
-_STEPS, _DETECTOR_STEPS = 10, 20
+_STEPS = 20
 _MARGINS = {"cpu": 0.06, "mps": 0.06}
 _GPU_MARGIN = 0.04
 _BACK_OFF = 0.8
@@ -35,11 +35,11 @@ _STALE = 1.1
 def usable_batch(photos: int, stage: Stage = "detector") -> int:
     """Largest batch that so many photos gain from.
 
-    What leaves 10 steps an epoch, a multiple of 4 above 8 and of 8 above 16, at most 64, but no less than 4 where there
-    are as many photos: 4 for 30, 8 for 100, 64 from 640 on. For the classifier no less than the 32 whose gradients it
-    gathers anyway.
+    What leaves 20 steps an epoch, a multiple of 4 above 8 and of 8 above 16, at most 64, but no less than 8 where there
+    are as many photos: 8 for 30 and for 200, 12 for 240, 64 from 1,280 on. For the classifier no less than the 32 whose
+    gradients it gathers anyway.
     """
-    least = min(photos, USUAL_BATCH if stage == "classifier" else 4)
+    least = min(photos, USUAL_BATCH if stage == "classifier" else HEALTHY["detector"])
     return max(LEAST[stage], least, min(MOST, _round_down(photos // _STEPS)))
 
 
@@ -52,7 +52,7 @@ def effective_batch(stage: Stage, photos: int, batch: int) -> int:
     """
     if stage == "prediction":
         return batch
-    wanted = min(photos, USUAL_BATCH) if stage == "classifier" else min(MOST, photos // _DETECTOR_STEPS)
+    wanted = min(photos, USUAL_BATCH) if stage == "classifier" else min(MOST, photos // _STEPS)
     return max(batch, wanted)
 
 

@@ -8,7 +8,7 @@
    gone through from small to large and left at the first that does not; without a time it is the smallest. The
    smallest is taken even where its batch is less or its training longer, and the reason says so.
 3. Then the batch: doubled while photos per second rise by 3 %, but never held below the healthy one for that; no more
-   than the data can use (10 steps an epoch, 64 at most; the classifier 32 where there are as many); no more than fits
+   than the data can use (20 steps an epoch, 64 at most; the classifier 32 where there are as many); no more than fits
    with a margin left free (6 % on a CPU, 4 % on a GPU). A multiple of 8 above 16 and of 4 above 8, where that costs no
    more than 10 % and leaves 85 % of the memory used. Gradients are gathered over several batches, so that the
    effective batch stays the same whatever fits.
