@@ -31,7 +31,7 @@ setup: ## Make .venv and install the packages that requirements.lock names (done
 	@$(PYTHON) -m pipeline setup
 
 doctor: ## Say what is wrong with this machine and its packages, each with its remedy; fetches nothing
-	@if [ -x $(VENV_PYTHON) ]; then $(CROPSORT) doctor $(DATA_IF_GIVEN); else $(PYTHON) -m pipeline doctor $(DATA_IF_GIVEN); fi
+	@$(PYTHON) -m pipeline doctor $(DATA_IF_GIVEN)
 
 label: $(LABEL_READY) ## Open LabelImg on the photos of DATA, with its classes; fetches LabelImg the first time
 	@$(CROPSORT) label --data "$$DATA"

@@ -16,6 +16,7 @@ from pipeline.doctor import fails, show
 from pipeline.doctor.ask import ask
 from pipeline.doctor.findings import Finding
 from pipeline.environment import ROOT
+from pipeline.environment.stamp import is_inside
 
 posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in for nvidia-smi is a shell script")
 
@@ -80,8 +81,9 @@ def test_broken_pair_old_gpu_and_a_device_that_is_not_there_have_each_a_remedy(t
     assert lines[gpu].endswith(CUDA_13)
     assert "device" in lines[device]
     assert lines[device].endswith("0 in data.yaml cannot be used on this machine")
-    assert "-m pip install torch==2.14.0+cu126" in lines[pair + 1]
-    assert "-m pip install torch==2.14.0+cu126" in lines[gpu + 1]
+    mends = ".venv/bin/python -m pip install torch==2.14.0+cu126" if is_inside() else "-m pipeline setup"
+    assert mends in lines[pair + 1]
+    assert mends in lines[gpu + 1]
     assert "device: auto" in lines[device + 1]
     assert lines[-1] == "2 of these will fail"
 
@@ -116,23 +118,60 @@ def test_look_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert ask("import", "no_such_thing").error == "No module named 'no_such_thing'"
 
 
-@posix
-def test_bare_python_is_examined_as_it_is(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project that was not set up, beside a Python that has no packages."""
     venv.create(tmp_path / "bare", symlinks=True)
     project = tmp_path / "내 project"
     for name in ("environment", "doctor"):
         shutil.copytree(ROOT / "pipeline" / name, project / "pipeline" / name)
-    for name in ("__init__.py", "__main__.py", "cache.py", "errors.py"):
+    for name in ("__init__.py", "__main__.py", "cache.py", "cli.py", "errors.py", "files.py"):
         shutil.copy(ROOT / "pipeline" / name, project / "pipeline")
-    command = [str(tmp_path / "bare" / "bin" / "python"), "-m", "pipeline", "doctor", "--json"]
-    (project / "data.yaml").touch()
+    return project
+
+
+def run_bare(project: Path) -> dict[str, dict[str, str]]:
+    """What the Python beside the project finds, which is not well."""
+    command = [str(project.parent / "bare" / "bin" / "python"), "-m", "pipeline", "doctor", "--json"]
     answer = subprocess.run(command, cwd=project, capture_output=True, encoding="utf-8", check=False)
     assert (answer.returncode, answer.stderr) == (1, "")
-    found = {finding["what"]: finding for finding in json.loads(answer.stdout)}
+    return {finding["what"]: finding for finding in json.loads(answer.stdout)}
+
+
+@posix
+def test_bare_python_is_examined_as_it_is(project: Path) -> None:
+    (project / "data.yaml").touch()
+    found = run_bare(project)
     assert found["packages"]["remedy"].endswith("-m pipeline setup")
     assert (found["torch"]["state"], found["torch"]["level"]) == ("not installed", "FAIL")
     assert found["data.yaml"]["level"] == "note", "nothing is known to be wrong with it"
     assert not (project / ".venv").exists()
+
+
+@posix
+@pytest.mark.parametrize(
+    ("typer", "said"),
+    [
+        ("raise ImportError('no click')", "cannot be imported: no click"),
+        ("import no_such_part", "cannot be imported: No module named 'no_such_part'"),
+        (None, "cannot be imported: it has no __init__.py"),
+    ],
+)
+def test_half_a_typer_is_an_answer(project: Path, typer: str | None, said: str) -> None:
+    (site,) = (project.parent / "bare").glob("lib/python*/site-packages")
+    write_packages(site, torch=TORCH, typer=typer or "")
+    if typer is None:
+        (site / "typer" / "__init__.py").unlink()
+    assert run_bare(project)["typer"]["state"] == said
+
+
+@posix
+def test_environment_of_an_old_python_is_not_taken(project: Path) -> None:
+    python = project / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\ncase "$*" in *version_info*) exit 1;; esac\n', encoding="utf-8")
+    python.chmod(0o755)
+    assert run_bare(project)["packages"]["level"] == "FAIL"
 
 
 def test_broken_data_yaml_is_an_answer(tmp_path: Path) -> None:
@@ -152,5 +191,7 @@ def test_lines_are_aligned_and_a_remedy_has_a_line_of_its_own() -> None:
         "1 of these will fail",
     ]
     assert fails(findings)
+    pasted = show([Finding("torch", "none", "FAIL", ".venv/bin/python -m pip install torch")] * 2, as_json=False)
+    assert pasted.count(f"in the project's folder: {ROOT}") == 1
     assert show(findings[:1], as_json=False).endswith("nothing here will fail")
     assert json.loads(show(findings, as_json=True))[1]["remedy"] == "pip install it"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.doctor.findings import GB, Finding, Machine, Torch
+from pipeline.doctor.findings import GB, Finding, Machine, Torch, name_python
 from pipeline.doctor.judge_rest import (
     judge_cache,
     judge_disk,
@@ -21,11 +21,13 @@ from pipeline.doctor.judge_torch import judge_device, judge_gpus, judge_nms, jud
 from pipeline.environment.builds import INDEX_VARIABLE, PLAIN
 from pipeline.environment.gpus import Driver, Gpu
 
-PINS = {"torch": "2.15.0", "torchvision": "0.29.2", "pandas": "3.1.1"}
+PINS = {"torch": "2.15.0", "torchvision": "0.29.2", "pandas": "3.1.1", "opencv-python": "5.0.0.93"}
+ANEW = "python3 -m pip uninstall --yes torch torchvision && python3 -m pipeline setup"
 GTX_1060 = Gpu("NVIDIA GeForce GTX 1060 6GB", "580.95", (6, 1), 6144, 5900)
 RTX_3050 = Gpu("NVIDIA GeForce RTX 3050 Laptop GPU", "581.29", (8, 6), 4096, 3584)
 RTX_3050_OLD = RTX_3050._replace(driver="560.94")
 CU126 = "torch==2.14.0+cu126 torchvision==0.29.0+cu126 --index-url https://download.pytorch.org/whl/cu126"
+FORCED = "python3 -m pip install --force-reinstall --no-deps torch==2.15.0 torchvision==0.29.2"
 PLAIN_TORCH = Torch("2.15.0", "13.2", PLAIN.archs, threads=4)
 WINDOWS_TORCH = Torch("2.15.0+cpu")
 
@@ -35,8 +37,10 @@ def _no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(INDEX_VARIABLE, raising=False)
 
 
-def make_machine(*gpus: Gpu, platform: str = "linux", hidden: bool = False, complaint: str = "") -> Machine:
-    return Machine(platform, "x86_64", "python3", Driver(gpus, complaint), PINS, hidden)
+def make_machine(
+    *gpus: Gpu, platform: str = "linux", hidden: bool = False, complaint: str = "", inside: bool = True
+) -> Machine:
+    return Machine(platform, "x86_64", "python3", Driver(gpus, complaint), PINS, hidden=hidden, inside=inside)
 
 
 def seen(*gpus: Gpu) -> Torch:
@@ -78,7 +82,7 @@ def seen(*gpus: Gpu) -> Torch:
             "warn",
             "NVIDIA GeForce RTX 3050 Laptop GPU, 4.0 GB, 3.5 GB of it free, driver 581.29: this torch cannot use it, "
             "torch 2.15.0+cpu is made without CUDA",
-            "python3 -m pip install --force-reinstall torch==2.15.0 torchvision==0.29.2",
+            ANEW,
         ),
         (
             make_machine(Gpu("RTX 5070", "572.16", (12, 0))),
@@ -167,7 +171,7 @@ def test_device_of_the_data_has_to_be_there(wanted: str, torch: Torch | None, le
         (
             "operator torchvision::nms does not exist",
             make_machine(),
-            "python3 -m pip install --force-reinstall --no-deps torch==2.15.0 torchvision==0.29.2",
+            FORCED,
         ),
         (
             "Could not run 'torchvision::nms' with arguments from the 'CUDA' backend.",
@@ -197,24 +201,74 @@ def test_torch_that_is_missing_or_broken_fails() -> None:
     assert (missing.level, missing.remedy) == ("FAIL", "python3 -m pipeline setup")
     broken = judge_torch(None, "libcudart.so.13: cannot open shared object file", machine)
     assert broken.state == "cannot be imported: libcudart.so.13: cannot open shared object file"
-    assert broken.remedy == "python3 -m pip install --force-reinstall torch==2.15.0 torchvision==0.29.2"
+    assert broken.remedy == ANEW
+    on_windows = judge_torch(None, "half of it is missing", make_machine(platform="win32"))
+    assert on_windows.remedy == FORCED
+
+
+@pytest.mark.parametrize(
+    ("installed", "machine", "remedy"),
+    [
+        ("2.15.0", make_machine(), FORCED),
+        ("2.15.0+cu132", make_machine(), FORCED),
+        ("2.15.0+cpu", make_machine(), ANEW),
+        ("2.15.0+cu130", make_machine(), ANEW),
+        ("2.15.0+cpu", make_machine(platform="darwin"), FORCED),
+        ("2.15.0+cpu", make_machine(platform="win32"), FORCED),
+        ("2.15.0+cu130", make_machine(platform="win32"), FORCED),
+        ("2.6.0+cpu", make_machine(), "python3 -m pip install torch==2.15.0 torchvision==0.29.2"),
+        ("2.15.0", make_machine(GTX_1060), f"python3 -m pip install {CU126}"),
+        ("2.14.0+cu126", make_machine(GTX_1060), f"python3 -m pip install --force-reinstall --no-deps {CU126}"),
+    ],
+)
+def test_torch_of_another_build_comes_with_what_it_needs(installed: str, machine: Machine, remedy: str) -> None:
+    (found,) = judge_nms({"cpu": "no nms"}, Torch(installed), {"torchvision": "0.20.0"}, machine)
+    assert found.remedy == remedy
+
+
+def test_outside_the_project_s_environment_set_up_is_the_remedy() -> None:
+    outside = make_machine(GTX_1060, inside=False)
+    found = [
+        *judge_packages({"numpy": "2.4", "pandas": ""}, outside)[1:],
+        *judge_imports({"pandas": "bad"}, outside),
+        *judge_nms({"cpu": "no nms"}, PLAIN_TORCH, {}, outside),
+        *judge_gpus(PLAIN_TORCH, outside),
+        judge_torch(None, "libcudart.so.13: cannot open shared object file", outside),
+    ]
+    assert [finding.remedy for finding in found] == ["python3 -m pipeline setup"] * 5
+
+
+@pytest.mark.parametrize(
+    ("executable", "platform", "inside", "name"),
+    [
+        ("C:\\내 project\\.venv\\Scripts\\python.exe", "win32", True, ".venv\\Scripts\\python"),
+        ("C:\\Program Files\\Python312\\python.exe", "win32", False, "python"),
+        ("C:\\Python312\\python.exe", "win32", False, "C:\\Python312\\python.exe"),
+        ("/my project/.venv/bin/python3", "linux", True, ".venv/bin/python"),
+        ("/my tools/python3", "darwin", False, "'/my tools/python3'"),
+    ],
+)
+def test_python_is_named_so_that_every_shell_takes_it(
+    executable: str, platform: str, *, inside: bool, name: str
+) -> None:
+    assert name_python(executable, platform, inside=inside) == name
 
 
 def test_missing_packages_are_named_with_the_lock_s_versions() -> None:
-    there, missing = judge_packages({"numpy": "2.4", "pandas": ""}, PINS, "python3")
+    there, missing = judge_packages({"numpy": "2.4", "pandas": ""}, make_machine())
     assert there == Finding("packages", "numpy 2.4")
     assert (missing.level, missing.remedy) == ("FAIL", "python3 -m pip install pandas==3.1.1")
-    (nothing,) = judge_packages({"numpy": "", "pandas": ""}, PINS, "python3")
+    (nothing,) = judge_packages({"numpy": "", "pandas": ""}, make_machine())
     assert nothing.remedy == "python3 -m pipeline setup"
 
 
 def test_opencv_without_the_system_s_libraries_is_told_apart() -> None:
     errors = {"opencv-python": "libGL.so.1: cannot open shared object file: No such file or directory", "pandas": "bad"}
-    assert [found.remedy for found in judge_imports(errors, "python3")] == [
+    assert [found.remedy for found in judge_imports(errors, make_machine())] == [
         "sudo apt install libgl1 libglib2.0-0",
-        "python3 -m pip install --force-reinstall pandas",
+        "python3 -m pip install --force-reinstall --no-deps pandas==3.1.1",
     ]
-    assert judge_imports({}, "python3") == []
+    assert judge_imports({}, make_machine()) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pipeline import environment
+from pipeline.environment.builds import BUILDS
+from pipeline.environment.failures import size
+from pipeline.environment.running import is_usable
 from pipeline.errors import CropsortError
 
 BARE = ("__init__.py", "__main__.py", "environment", "errors.py")
@@ -27,6 +31,7 @@ posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in for .venv's Pyt
 
 
 LOCKS = ("requirements.lock", "requirements-label.lock")
+SITE = Path("lib", "python3.11", "site-packages")
 
 
 def read_lock(file: str = "requirements.lock") -> dict[str, set[str]]:
@@ -50,6 +55,14 @@ def write_venv_python(root: Path, script: str) -> None:
     python.parent.mkdir(parents=True, exist_ok=True)
     python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     python.chmod(0o755)
+    finish(root)
+
+
+def finish(root: Path) -> None:
+    """Call the environment finished, with what pip leaves of the packages that are looked for."""
+    for name in ("torch-2.15.0", "typer-0.29.2"):
+        (root / ".venv" / SITE / f"{name}.dist-info").mkdir(parents=True, exist_ok=True)
+        (root / ".venv" / SITE / f"{name}.dist-info" / "INSTALLER").touch()
     stamp = root / ".venv" / environment.STAMP
     stamp.write_text(environment.compute_fingerprint(root), encoding="utf-8")
 
@@ -267,6 +280,35 @@ def test_ready_environment_without_its_python_is_not_ready(project: Path) -> Non
 
 
 @posix
+@pytest.mark.parametrize("package", ["torch-2.15.0", "typer-0.29.2"])
+def test_environment_whose_packages_were_uninstalled_is_not_ready(project: Path, package: str) -> None:
+    write_venv_python(project, "exit 0")
+    shutil.rmtree(project / ".venv" / SITE / f"{package}.dist-info")
+    assert not environment.is_ready(project)
+
+
+@posix
+def test_environment_that_lost_its_packages_does_not_start_itself_for_ever(project: Path) -> None:
+    venv.create(project / ".venv", symlinks=True)
+    finish(project)
+    command = [str(environment.venv_python(project)), "-m", "pipeline", "train"]
+    shown = subprocess.run(command, cwd=project, capture_output=True, encoding="utf-8", timeout=20, check=False)
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("cropsort: .venv - torch or typer is not there, though set-up was finished - ")
+    assert shown.stderr.endswith("delete .venv and run `python3 -m pipeline setup`\n")
+    assert shown.stderr.count("\n") == 1
+
+
+@posix
+def test_environment_without_its_settings_is_not_usable(tmp_path: Path) -> None:
+    venv.create(tmp_path / "내 .venv", symlinks=True)
+    python = tmp_path / "내 .venv" / "bin" / "python"
+    assert is_usable(python)
+    (tmp_path / "내 .venv" / "pyvenv.cfg").unlink()
+    assert not is_usable(python), "its pip would install into the system's Python"
+
+
+@posix
 def test_command_runs_in_the_environment_and_its_exit_code_is_kept(project: Path) -> None:
     write_venv_python(project, 'printf "[%s]" "$@"; exit 7')
     shown = run_bare(project, "predict", "내 사진 (1)", "--data", "it's $HOME.yaml")
@@ -276,10 +318,24 @@ def test_command_runs_in_the_environment_and_its_exit_code_is_kept(project: Path
 
 @posix
 def test_doctor_goes_to_the_environment_however_unfinished_and_fetches_nothing(project: Path) -> None:
-    write_venv_python(project, 'test "$1" = -c || printf "[%s]" "$@"; exit 0')
+    write_venv_python(project, 'test "$2" = -c || printf "[%s]" "$@"; exit 0')
     (project / ".venv" / environment.STAMP).unlink()
     shown = run_bare(project, "doctor", "--json")
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "[-m][pipeline][doctor][--json]", "")
+
+
+@posix
+def test_doctor_goes_to_the_environment_from_a_python_that_has_packages_too(project: Path) -> None:
+    write_venv_python(project, 'test "$2" = -c || printf "[%s]" "$@"; exit 0')
+    command = [sys.executable, "-m", "pipeline", "doctor"]
+    shown = subprocess.run(command, cwd=project, check=False, capture_output=True, encoding="utf-8")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "[-m][pipeline][doctor]", "")
+
+
+def test_announced_size_is_that_of_the_build() -> None:
+    assert {size(build) for build in BUILDS} == {"3 GB to fetch, 6 GB on the disk"}
+    assert size(None).startswith("3 GB" if sys.platform == "linux" else "0.5 GB")
+    assert "GB" not in str(environment.explain_failure("No space left")), "LabelImg is small, torch for CUDA large"
 
 
 PIP_SAYS = {
@@ -289,6 +345,17 @@ PIP_SAYS = {
         "'<HTTPSConnection object>: Failed to establish a new connection: [Errno 111] Connection refused')'\n"
         "ERROR: Could not find a version that satisfies the requirement torch==2.15.0 (from versions: none)\n"
         "ERROR: No matching distribution found for torch==2.15.0\n"
+    ),
+    "short": (
+        "error: incomplete-download\n\n"
+        "\u00d7 Download failed after 6 attempts because not enough bytes were received\n"
+        "\u2502 (712.3 MB/2.6 GB)\n\u2570\u2500> URL: https://mirror.example/torch.whl\n\n"
+        "note: This is an issue with network connectivity, not pip.\n"
+        "hint: Use --resume-retries to configure resume attempt limit.\n"
+    ),
+    "refused": (
+        "ERROR: HTTP error 403 while getting https://mirror.example/torch.whl\n"
+        "ERROR: Could not install requirement torch==2.14.0+cu126 because of HTTP error 403 for it.\n"
     ),
     "cut": "Traceback (most recent call last):\npip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.\n",
     "hash": "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have\n    Expected 1\n",
@@ -304,6 +371,11 @@ PIP_SAYS = {
     [
         ("disk", ".venv - the disk is full (Could not install packages due to an OSError: [Errno 28] No space left"),
         ("network", ".venv - the package index cannot be reached (No matching distribution found for torch"),
+        (
+            "short",
+            ".venv - the package index cannot be reached (incomplete-download) - expected a network connection - ",
+        ),
+        ("refused", ".venv - the package index cannot be reached (Could not install requirement torch==2.14.0+cu126"),
         ("cut", ".venv - the package index cannot be reached (Read timed out.) - expected a network connection - "),
         ("hash", ".venv - a package is not the one that requirements.lock names (THESE PACKAGES DO NOT MATCH"),
         ("platform", ".venv - a package is not to be had for Python 3."),

@@ -123,6 +123,13 @@ def test_packages_are_those_of_the_lock_or_the_last_that_there_were() -> None:
     assert name_packages(BUILDS[1], PINS) == ["torch==2.14.0+cu126", "torchvision==0.29.0+cu126"]
 
 
+def test_pin_is_the_one_for_this_python() -> None:
+    text = "numpy==2.4.6 ; python_full_version < '3.2' \\\nnumpy==2.5.5 ; python_full_version >= '3.2' \\\n"
+    assert read_pins(text) == {"numpy": "2.5.5"}
+    assert read_pins(text.replace("3.2", "3.99")) == {"numpy": "2.4.6"}
+    assert read_pins("pyqt5-qt5==5.15.2 ; sys_platform == 'win32' \\\n") == {"pyqt5-qt5": "5.15.2"}
+
+
 def test_index_may_be_a_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(INDEX_VARIABLE, raising=False)
     assert index_url(BUILDS[1]) == "https://download.pytorch.org/whl/cu126"

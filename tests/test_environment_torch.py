@@ -26,6 +26,7 @@ pytestmark = pytest.mark.skipif(
 GTX_1060 = "580.95, 6144, 5900, 6.1, GTX 1060"
 RTX_3050 = "581.29, 4096, 3900, 8.6, RTX 3050"
 SAID = "GTX 1060 (driver 580.95): the build of torch for CUDA 12.6 is taken, because CUDA 13.2 builds serve compute "
+COMPLAINT = "Failed to initialize NVML: Driver/library version mismatch"
 UNREACHED = "ERROR: No matching distribution found for torchvision==0.29.0+cu126"
 BACKEND = """\
 import zipfile
@@ -64,9 +65,15 @@ def write_program(file: Path, script: str) -> None:
 
 def run_setup(root: Path, gpu: str, **variables: str) -> str:
     """Set up beside a driver that knows one GPU, and give back what was said."""
-    write_program(root / "bin" / "nvidia-smi", f'echo "{gpu}"')
+    answer = try_setup(root, gpu, **variables)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    return answer.stdout
+
+
+def try_setup(root: Path, gpu: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    write_program(root / "bin" / "nvidia-smi", f'echo "{gpu}"; exit {18 if gpu == COMPLAINT else 0}')
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "CROPSORT_"))}
-    answer = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-S", "-m", "pipeline", "setup"],
         cwd=root,
         env={**surroundings, "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}", **variables},
@@ -74,14 +81,26 @@ def run_setup(root: Path, gpu: str, **variables: str) -> str:
         encoding="utf-8",
         check=False,
     )
-    assert (answer.returncode, answer.stderr) == (0, "")
-    return answer.stdout
 
 
 def write_venv_python(root: Path, script: str = "") -> None:
     """Have a shell script for ``.venv``'s Python, which writes down what pip is asked for."""
     record = 'case "$*" in *"pip install"*|*"pip download"*) printf "%s\\n" "$*" >> called;; esac'
     write_program(environment.venv_python(root), f"{record}\n{script}")
+    if not find_site(root).exists():
+        add_packages(root, "torch-2.15.0", "typer-0.29.2")
+
+
+def find_site(root: Path) -> Path:
+    return root / ".venv" / "lib" / "python3.11" / "site-packages"
+
+
+def add_packages(root: Path, *packages: str) -> None:
+    """Leave what pip leaves of a package that it installed."""
+    for package in packages:
+        info = find_site(root) / f"{package}.dist-info"
+        info.mkdir(parents=True)
+        (info / "INSTALLER").touch()
 
 
 def take_calls(root: Path) -> list[str]:
@@ -95,10 +114,12 @@ def test_build_that_fits_is_taken_once_and_anew_for_another_gpu(project: Path) -
     write_venv_python(project)
     said = run_setup(project, GTX_1060)
     assert SAID in said
-    rest, small, torch = take_calls(project)
+    rest, fetched, pair, needs = take_calls(project)
     assert "--require-hashes --no-deps" in rest
-    assert small.endswith("--index-url https://download.pytorch.org/whl/cu126 torchvision==0.29.0+cu126")
-    assert torch.endswith("/whl/cu126 torch==2.14.0+cu126 torchvision==0.29.0+cu126")
+    names = "torchvision==0.29.0+cu126 torch==2.14.0+cu126"
+    assert fetched.endswith(f"--retries 2 --index-url https://download.pytorch.org/whl/cu126 {names}")
+    assert pair.endswith(f"--no-deps --no-index --find-links .venv/tmp {names}")
+    assert needs.endswith("/whl/cu126 torch==2.14.0+cu126 torchvision==0.29.0+cu126")
     assert (environment.is_ready(project), read_tag(project)) == (True, "cu126")
     assert "Done" not in run_setup(project, GTX_1060)
     assert take_calls(project) == []
@@ -123,19 +144,74 @@ def test_build_that_cannot_be_had_is_said_and_tried_again(project: Path) -> None
 def test_other_build_is_removed_before_this_one_is_installed(project: Path) -> None:
     record = 'case "$*" in *"pip uninstall"*) printf "%s\\n" "$*" >> called;; esac'
     write_venv_python(project, record)
-    site = project / ".venv" / "lib" / "python3.11" / "site-packages"
-    for name in ("torch-2.15.0", "nvidia_cudnn_cu13-9.26.0.51", "nvidia_ml_py-13.6", "triton-3.9.0", "numpy-2.4.6"):
-        (site / f"{name}.dist-info").mkdir(parents=True)
-        (site / f"{name}.dist-info" / "INSTALLER").touch()
+    add_packages(project, "nvidia_cudnn_cu13-9.26.0.51", "nvidia_ml_py-13.6", "triton-3.9.0", "numpy-2.4.6")
     run_setup(project, GTX_1060)
-    _, small, removed, _ = take_calls(project)
-    assert "download" in small, "nothing is given up before its successor is known to be there"
+    _, fetched, removed, *_ = take_calls(project)
+    assert "download" in fetched, "nothing is given up before its successor is there"
+    assert "torch==2.14.0+cu126" in fetched
     assert sorted(removed.split("--yes ")[1].split()) == ["nvidia_cudnn_cu13", "torch", "triton"]
-    (site / "torch-2.15.0.dist-info").rename(site / "torch-2.14.0+cu126.dist-info")
+    change_torch(project, "2.14.0+cu126")
     run_setup(project, RTX_3050)
-    removed, plain = take_calls(project)
+    fetched, removed, pair, plain = take_calls(project)
+    assert "download --quiet --no-deps" in fetched
     assert "uninstall" in removed
-    assert "requirements.lock" in plain
+    assert "--require-hashes --requirement" in fetched
+    assert fetched.partition("--require-hashes")[2] == pair.partition("--require-hashes")[2]
+    assert plain.endswith("requirements.lock")
+
+
+def change_torch(root: Path, version: str) -> None:
+    (torch,) = find_site(root).glob("torch-*")
+    torch.rename(torch.with_name(f"torch-{version}.dist-info"))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "there", "code", "line"),
+    [
+        (GTX_1060, "2.15.0", 0, "note: no build of torch for CUDA 12.6 from"),
+        (RTX_3050, "2.14.0+cu126", 2, "cropsort: .venv - the package index cannot be reached"),
+    ],
+)
+def test_build_stays_where_its_successor_cannot_be_fetched(
+    project: Path, gpu: str, there: str, code: int, line: str
+) -> None:
+    gone = 'case "$*" in *"pip uninstall"*) touch uninstalled;; esac'
+    cut = 'case "$*" in *download*) echo "error: incomplete-download" >&2; exit 1;; esac'
+    write_venv_python(project, f"{gone}\n{cut}")
+    change_torch(project, there)
+    answer = try_setup(project, gpu)
+    assert answer.returncode == code
+    assert line in answer.stdout + answer.stderr
+    assert not (project / "uninstalled").exists()
+
+
+def test_build_that_is_there_is_not_fetched_again(project: Path) -> None:
+    write_venv_python(project)
+    change_torch(project, "2.14.0+cu126")
+    add_packages(project, "torchvision-0.29.0+cu126")
+    run_setup(project, GTX_1060)
+    assert [call for call in take_calls(project) if "pip download" in call or "--no-index" in call] == []
+
+
+@pytest.mark.parametrize("driver", [COMPLAINT, ""])
+def test_driver_that_fails_for_a_moment_takes_no_build_away(project: Path, driver: str) -> None:
+    write_venv_python(project)
+    run_setup(project, GTX_1060)
+    change_torch(project, "2.14.0+cu126")
+    add_packages(project, "torchvision-0.29.0+cu126")
+    take_calls(project)
+    assert "Done" not in run_setup(project, driver)
+    assert take_calls(project) == []
+    with (project / "requirements.lock").open("a", encoding="utf-8") as lock:
+        lock.write("# changed\n")
+    write_venv_python(project, 'case "$*" in *requirements.txt) echo "error: incomplete-download" >&2; exit 1;; esac')
+    assert try_setup(project, driver).returncode == 2
+    write_venv_python(project)
+    said = run_setup(project, driver)
+    assert "the NVIDIA driver names no GPU now" in said
+    assert "the build of torch for CUDA 12.6 stays" in said
+    assert take_calls(project)[-1].endswith("/whl/cu126 torch==2.14.0+cu126 torchvision==0.29.0+cu126")
+    assert read_tag(project) == "cu126"
 
 
 def test_lock_without_torch_keeps_all_else() -> None:

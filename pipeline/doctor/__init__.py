@@ -11,9 +11,7 @@ import importlib.util
 import json
 import os
 import platform
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +24,7 @@ from typing import Any
 from pipeline import __version__
 from pipeline.cache import usual_cache
 from pipeline.doctor.ask import Answer, ask
-from pipeline.doctor.findings import Finding, Machine, Torch
+from pipeline.doctor.findings import Finding, Machine, Torch, name_python
 from pipeline.doctor.judge_rest import (
     judge_cache,
     judge_disk,
@@ -42,11 +40,12 @@ from pipeline.doctor.judge_torch import judge_device, judge_gpus, judge_nms, jud
 from pipeline.environment import ROOT
 from pipeline.environment.builds import read_pins, serves
 from pipeline.environment.gpus import Gpu, ask_driver
+from pipeline.environment.stamp import is_inside
 
 __all__ = ["Finding", "examine", "fails", "run_bare", "show"]
 
 _PACKAGES = ("torchvision", "ultralytics", "lightning", "numpy", "opencv-python", "pillow", "pandas", "typer")
-_IMPORTED = {"cv2": "opencv-python", "numpy": "numpy", "PIL": "pillow", "pandas": "pandas"}
+_IMPORTED = {"cv2": "opencv-python", "numpy": "numpy", "PIL": "pillow", "pandas": "pandas", "typer": "typer"}
 _KOREAN = "가나다힣"
 
 
@@ -67,8 +66,8 @@ def examine(data: Path | None = None) -> list[Finding]:
     return [
         Finding("python", f"{platform.python_version()}, {sys.executable}"),
         Finding("cropsort", f"{__version__}, {ROOT}"),
-        *judge_packages(versions, machine.pins, machine.python),
-        *judge_imports({_IMPORTED[name]: answers[name].error for name in _broken(answers)}, machine.python),
+        *judge_packages(versions, machine),
+        *judge_imports({_IMPORTED[name]: answers[name].error for name in _broken(answers)}, machine),
         judge_torch(torch, said.error, machine),
         *(judge_nms(nms, torch, versions, machine) if torch else ()),
         Finding("CPU", f"{os.cpu_count()} cores" + (f", torch uses {torch.threads} threads" if torch else "")),
@@ -93,6 +92,8 @@ def show(findings: list[Finding], *, as_json: bool) -> str:
         lines.append(f"{finding.level:4}  {finding.what:{width}}  {finding.state}")
         if finding.remedy:
             lines.append(f"{'':{width + 6}}  -> {finding.remedy}")
+    if any(" -m pip" in finding.remedy for finding in findings):
+        lines += ["", f"Paste lines with -m into a terminal in the project's folder: {ROOT}"]
     failing = sum(finding.level == "FAIL" for finding in findings)
     return "\n".join([*lines, "", f"{failing} of these will fail" if failing else "nothing here will fail"])
 
@@ -121,13 +122,14 @@ def run_bare(arguments: list[str]) -> int:
 
 
 def _look_at_machine() -> Machine:
-    python = subprocess.list2cmdline([sys.executable]) if os.name == "nt" else shlex.quote(sys.executable)
+    inside = is_inside()
+    python = name_python(sys.executable, sys.platform, inside=inside)
     pins: dict[str, str] = {}
     with suppress(OSError):
         pins = read_pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     hidden = visible is not None and visible.strip() in ("", "-1")
-    return Machine(sys.platform, platform.machine(), python, ask_driver(), pins, hidden)
+    return Machine(sys.platform, platform.machine(), python, ask_driver(), pins, hidden, inside)
 
 
 def _ask_all(data: Path | None) -> tuple[dict[str, Answer], dict[str, str]]:
@@ -190,7 +192,7 @@ def _judge_places(answers: dict[str, Answer], machine: Machine) -> list[Finding]
         _look_at_cache(usual_cache()),
         judge_font(font.value, font.error, machine.platform),
         *judge_display(machine.platform, os.environ),
-        *judge_extras(extras, machine.python),
+        *judge_extras(extras, machine),
     ]
 
 

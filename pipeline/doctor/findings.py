@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -64,6 +65,7 @@ class Machine:
         driver: what the NVIDIA driver says.
         pins: versions that the lock names, by package; empty where there is no lock.
         hidden: whether CUDA_VISIBLE_DEVICES hides all GPUs.
+        inside: whether this is the Python of the project's ``.venv``.
     """
 
     platform: str
@@ -72,3 +74,29 @@ class Machine:
     driver: Driver
     pins: Mapping[str, str]
     hidden: bool = False
+    inside: bool = True
+
+    def set_up(self) -> str:
+        """The line that makes or completes ``.venv``."""
+        return f"{self.python} -m pipeline setup"
+
+    def install(self, wanted: str) -> str:
+        """The line that installs something; any Python but that of ``.venv`` is not ours to change."""
+        return f"{self.python} -m pip install {wanted}" if self.inside else self.set_up()
+
+
+def name_python(executable: str, platform: str, *, inside: bool) -> str:
+    """The command that starts a Python, ready to paste into any shell, in the project's folder.
+
+    Args:
+        executable: its path.
+        platform: as ``sys.platform``.
+        inside: whether it is that of the project's ``.venv``.
+    """
+    windows = platform == "win32"
+    if inside:
+        return r".venv\Scripts\python" if windows else ".venv/bin/python"
+    if not windows:
+        return shlex.quote(executable)
+    # PowerShell takes what is quoted for a text, not for a program.
+    return "python" if " " in executable else executable

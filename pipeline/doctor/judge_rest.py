@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.doctor.findings import GB, Finding
+from pipeline.doctor.findings import GB, Finding, Machine
 
 RUN_BYTES = GB
 """What one training writes at most: copies of some hundred photos, checkpoints of the largest models."""
@@ -16,37 +16,41 @@ _SHARED_BYTES = GB // 4
 _LIBRARIES = "sudo apt install libgl1 libglib2.0-0"
 
 
-def judge_packages(versions: Mapping[str, str], pins: Mapping[str, str], python: str) -> list[Finding]:
+def judge_packages(versions: Mapping[str, str], machine: Machine) -> list[Finding]:
     """What is installed.
 
     Args:
         versions: of each package that a command needs; ``""`` where it is missing.
-        pins: versions that the lock names.
-        python: the command that starts this Python.
+        machine: where this runs.
     """
     there = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     found = [Finding("packages", there)] if there else []
     missing = [name for name, version in versions.items() if not version]
     if missing:
-        wanted = " ".join(f"{name}=={pins[name]}" if name in pins else name for name in missing)
-        remedy = f"{python} -m pip install {wanted}" if there else f"{python} -m pipeline setup"
+        wanted = " ".join(_pin(name, machine) for name in missing)
+        remedy = machine.install(wanted) if there else machine.set_up()
         found.append(Finding("packages", f"not installed: {', '.join(missing)}", "FAIL", remedy))
     return found
 
 
-def judge_imports(errors: Mapping[str, str], python: str) -> list[Finding]:
+def judge_imports(errors: Mapping[str, str], machine: Machine) -> list[Finding]:
     """What is installed and cannot be imported.
 
     Args:
         errors: by package.
-        python: the command that starts this Python.
+        machine: where this runs.
     """
     found = []
     for package, error in errors.items():
         system = error.startswith(("libGL", "libgthread", "libglib")) or ": lib" in error
-        remedy = _LIBRARIES if system else f"{python} -m pip install --force-reinstall {package}"
+        again = machine.install(f"--force-reinstall --no-deps {_pin(package, machine)}")
+        remedy = _LIBRARIES if system else again
         found.append(Finding(package, f"cannot be imported: {error}", "FAIL", remedy))
     return found
+
+
+def _pin(package: str, machine: Machine) -> str:
+    return f"{package}=={machine.pins[package]}" if package in machine.pins else package
 
 
 def judge_memory(total: int, free: int) -> Finding:
@@ -127,9 +131,9 @@ def judge_display(platform: str, environment: Mapping[str, str]) -> list[Finding
     return [Finding("display", "none, so LabelImg cannot open here", "note", "work on a desktop, or come over ssh -X")]
 
 
-def judge_extras(found: Mapping[str, bool], python: str) -> list[Finding]:
+def judge_extras(found: Mapping[str, bool], machine: Machine) -> list[Finding]:
     """What is not needed, and may be there: LabelImg, OpenVINO."""
-    remedies = {"LabelImg": f"{python} -m pipeline setup --label", "OpenVINO": ""}
+    remedies = {"LabelImg": f"{machine.set_up()} --label", "OpenVINO": ""}
     return [
         Finding(name, "installed") if there else Finding(name, "not installed", "note", remedies[name])
         for name, there in found.items()

@@ -36,7 +36,7 @@ def judge_torch(torch: Torch | None, error: str, machine: Machine) -> Finding:
         cuda = f"for CUDA {torch.cuda}" if torch.cuda else "without CUDA"
         return Finding("torch", f"{torch.version}, {cuda}")
     if "No module named 'torch'" in error:
-        return Finding("torch", "not installed", "FAIL", f"{machine.python} -m pipeline setup")
+        return Finding("torch", "not installed", "FAIL", machine.set_up())
     return Finding("torch", f"cannot be imported: {error}", "FAIL", _mend(error, machine))
 
 
@@ -98,7 +98,15 @@ def _pip(machine: Machine, build: Build, options: str = "") -> str:
     known = build.torch or machine.pins
     packages = name_packages(build, machine.pins) if known else ["torch", "torchvision"]
     index = ["--index-url", index_url(build)] if build.tag else []
-    return " ".join(part for part in (machine.python, "-m pip install", options, *packages, *index) if part)
+    return machine.install(" ".join(part for part in (options, *packages, *index) if part))
+
+
+def _pip_anew(machine: Machine, build: Build) -> str:
+    """The command that installs a build where pip would take what is there for it, or torch is broken."""
+    if machine.inside and machine.platform == "linux":
+        # CUDA has packages of its own here; a pip that is forced to bring them brings another numpy than the lock's.
+        return f"{machine.python} -m pip uninstall --yes torch torchvision && {machine.set_up()}"
+    return _pip(machine, build, "--force-reinstall --no-deps")
 
 
 def _judge_gpu(gpu: Gpu, torch: Torch | None, machine: Machine) -> Finding:
@@ -136,8 +144,7 @@ def _remedy(gpu: Gpu, torch: Torch, machine: Machine) -> str:
     builds = (PLAIN, *BUILDS) if machine.platform == "linux" else BUILDS
     fitting = next((build for build in builds if fits(build, gpu)), None)
     if fitting:
-        # Without being told, pip takes 2.15.0+cpu for 2.15.0.
-        return _pip(machine, fitting, "" if fitting.tag or torch.cuda else "--force-reinstall")
+        return _pip(machine, fitting) if fitting.tag or torch.cuda else _pip_anew(machine, fitting)
     drivers = [oldest_driver(build.cuda) for build in builds if serves(build.archs, gpu.capability)]
     if drivers:
         return f"install driver {min(drivers)} or newer: {_DRIVERS_PAGE}"
@@ -150,9 +157,21 @@ def _mend(error: str, machine: Machine, installed: str = "") -> str:
         return "winget install Microsoft.VCRedist.2015+.x64"
     build = choose_build(machine.driver.gpus, machine.platform, machine.architecture).build or PLAIN
     wanted = build.torch or machine.pins.get("torch", "")
-    same = installed.partition("+")[0] == wanted and installed.endswith(build.tag)
-    # What torch itself needs is there where its version is the right one, and is best left as it is.
-    return _pip(machine, build, "--force-reinstall --no-deps" if same else "" if installed else "--force-reinstall")
+    version, _, tag = installed.partition("+")
+    if version == wanted and tag in _list_tags(build, machine):
+        # What torch itself needs is there, and is best left as it is.
+        return _pip(machine, build, "--force-reinstall --no-deps")
+    # Without being told, pip takes 2.15.0+cpu for 2.15.0.
+    taken = not installed or (version == wanted and not build.tag)
+    return _pip_anew(machine, build) if taken else _pip(machine, build)
+
+
+def _list_tags(build: Build, machine: Machine) -> tuple[str, ...]:
+    """How the version of a build may end: the plain one says of itself what pip does not know it by."""
+    if build.tag:
+        return (build.tag,)
+    has_cuda = machine.platform == "linux" and machine.architecture == "x86_64"
+    return ("", "cu" + build.cuda.replace(".", "") if has_cuda else "cpu")
 
 
 def _describe_memory(gpu: Gpu) -> str:

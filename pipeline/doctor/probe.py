@@ -45,7 +45,8 @@ def call_nms(device: str) -> str:
 
 def import_package(name: str) -> str:
     """Import a package."""
-    importlib.import_module(name)
+    if importlib.import_module(name).__file__ is None:  # what half an uninstall leaves
+        raise ImportError("it has no __init__.py")
     return name
 
 

@@ -16,12 +16,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.environment.builds import choose_build
+from pipeline.environment.builds import BUILDS, Build, Choice, choose_build
 from pipeline.environment.failures import AGAIN, check_modules, check_python, explain_failure, python_name, size
 from pipeline.environment.gpus import ask_driver
 from pipeline.environment.installing import install, install_label
-from pipeline.environment.running import has_module, succeeds
-from pipeline.environment.stamp import LABEL_STAMP, ROOT, STAMP, compute_fingerprint, is_ready, read_tag, venv_python
+from pipeline.environment.running import has_module, is_usable
+from pipeline.environment.stamp import (
+    LABEL_STAMP,
+    ROOT,
+    STAMP,
+    compute_fingerprint,
+    is_inside,
+    is_ready,
+    read_installed,
+    read_tag,
+    venv_python,
+)
 from pipeline.errors import CropsortError
 
 __all__ = [
@@ -67,15 +77,14 @@ def main() -> None:
     """
     arguments = sys.argv[1:]
     try:
-        check_python((sys.version_info[0], sys.version_info[1]))
+        if arguments[:1] == ["doctor"]:
+            _pass_doctor_on(arguments)
+        check_python(sys.version_info[:2])
         if arguments in (["setup"], ["setup", "--label"]):
             set_up(with_label="--label" in arguments)
             return
-        if not has_packages():
-            if arguments[:1] == ["doctor"]:
-                _run_doctor(arguments)
-            else:
-                _run_in_venv(arguments)
+        if arguments[:1] != ["doctor"] and not has_packages():
+            _run_in_venv(arguments)
             return
     except CropsortError as error:
         print(f"cropsort: {error}", file=sys.stderr)
@@ -98,13 +107,13 @@ def set_up(root: Path = ROOT, *, with_label: bool = False) -> None:
     Raises:
         CropsortError: it could not be done; says why and what to do.
     """
-    build, reason = choose_build(ask_driver().gpus, sys.platform, platform.machine())
+    build, reason = _choose(root)
     if is_ready(root) and read_tag(root) == (build.tag if build else ""):
         # The Makefile compares ages: a newer lock that says the same must not look newer for ever.
         with contextlib.suppress(OSError):
             (root / ".venv" / STAMP).touch()
     else:
-        announcement = "\n".join(line for line in (_announce(root), reason) if line)
+        announcement = "\n".join(line for line in (_announce(root, build), reason) if line)
         _take_time(root, announcement, lambda root: install(root, build))
     if with_label:
         _add_label(root)
@@ -116,27 +125,50 @@ def has_packages() -> bool:
     return has_module("typer") and has_module("torch")
 
 
+def _choose(root: Path) -> Choice:
+    driver = ask_driver()
+    # A set-up that failed half-way has taken the stamp away, and left torch.
+    tags = (read_tag(root), read_installed(root).get("torch", "").partition("+")[2])
+    kept = next((build for build in BUILDS if build.tag in tags), None)
+    if driver.gpus or not kept:
+        return choose_build(driver.gpus, sys.platform, platform.machine())
+    # An update of the driver silences it until the next start of the machine.
+    said = f" ({driver.complaint})" if driver.complaint else ""
+    return Choice(kept, f"the NVIDIA driver names no GPU now{said}: the build of torch for CUDA {kept.cuda} stays")
+
+
 def _run_in_venv(arguments: list[str]) -> None:
     if not is_ready():
         if not arguments or {"--help", "-h", "--version"} & set(arguments):
-            print(_HINT.format(size=size(), python=python_name()), end="")
+            print(_HINT.format(size=size(_choose(ROOT).build), python=python_name()), end="")
             return
         print(f"'{arguments[0]}' needs packages that are not installed yet.", file=sys.stderr)
         # Standard output belongs to the command that was asked for.
         with contextlib.redirect_stdout(sys.stderr):
             set_up()
+    elif is_inside():  # to hand over once more would never end
+        raise CropsortError(
+            "torch or typer is not there, though set-up was finished",
+            where=".venv",
+            remedy=f"delete .venv and run `{python_name()} -m pipeline setup`",
+        )
     _hand_over([str(venv_python()), "-m", "pipeline", *arguments])
 
 
-def _run_doctor(arguments: list[str]) -> None:
-    """Examine ``.venv``, however broken, or else this Python, however bare; never fetch anything for it."""
-    python = venv_python()
-    if Path(sys.prefix) != ROOT / ".venv" and succeeds([str(python), "-c", ""]):
-        _hand_over([str(python), "-m", "pipeline", *arguments])
-        return
-    from pipeline.doctor import run_bare
+def _pass_doctor_on(arguments: list[str]) -> None:
+    """Have ``.venv`` examined, however broken, or else this Python, however bare; never fetch anything for it.
 
-    sys.exit(run_bare(arguments[1:]))
+    Comes back only where this Python has a command line to do it with.
+    """
+    if not is_inside() and is_usable(venv_python()):
+        _hand_over([str(venv_python()), "-m", "pipeline", *arguments])
+    check_python(sys.version_info[:2])
+    try:
+        from pipeline import cli  # noqa: F401
+    except (ImportError, AttributeError):  # no typer, or half of one
+        from pipeline.doctor import run_bare
+
+        sys.exit(run_bare(arguments[1:]))
 
 
 def _hand_over(command: list[str]) -> None:
@@ -166,10 +198,10 @@ def _add_label(root: Path) -> None:
         _take_time(root, "Adding LabelImg: about 80 MB to fetch, half a minute.", install_label)
 
 
-def _announce(root: Path) -> str:
+def _announce(root: Path, build: Build | None) -> str:
     if (root / ".venv").exists():
         return "Completing .venv: what is missing is fetched and installed, which may take some minutes."
-    return f"Setting up .venv: about {size()}, some minutes. It can be stopped, and goes on when run again."
+    return f"Setting up .venv: about {size(build)}, some minutes. It can be stopped, and goes on when run again."
 
 
 def _next_steps(with_label: bool) -> str:

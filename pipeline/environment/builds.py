@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -159,8 +160,13 @@ def index_url(build: Build) -> str:
 
 
 def read_pins(lock: str) -> dict[str, str]:
-    """Versions in the text of a lock, by package."""
-    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", lock, re.MULTILINE))
+    """Versions in the text of a lock, by package; where they differ by Python, those for this one."""
+    entry = r"^([a-z0-9._-]+)==(\S+)(?: ; python_full_version (<|>=) '(\d+)\.(\d+)')?"
+    return {
+        name: version
+        for name, version, sign, major, minor in re.findall(entry, lock, re.MULTILINE)
+        if not sign or (sys.version_info[:2] < (int(major), int(minor))) == (sign == "<")
+    }
 
 
 def _describe(gpu: Gpu) -> str:

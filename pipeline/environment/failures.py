@@ -6,6 +6,7 @@ import os
 import re
 import sys
 
+from pipeline.environment.builds import Build
 from pipeline.errors import CropsortError
 
 
@@ -25,7 +26,7 @@ _FAILURES = (
     (
         r"No space left|Errno 28|Errno 122|quota exceeded|not enough space",
         "the disk is full",
-        "room for what is fetched and for what it unpacks to ({size})",
+        "room for what is fetched and for what it unpacks to",
         "free some and " + AGAIN,
     ),
     (
@@ -41,7 +42,8 @@ _FAILURES = (
         "move the project, or close the programs that use .venv, and " + AGAIN,
     ),
     (
-        r"Connection|Max retries|Retrying|timed out|[Pp]roxy|SSL|name resolution|Network is unreachable|IncompleteRead",
+        r"Connection|Max retries|Retrying|timed out|[Pp]roxy|SSL|name resolution|Network is unreachable|IncompleteRead"
+        r"|HTTP error \d|incomplete-download|not enough bytes were received|\d{3} (?:Client|Server) Error",
         _UNREACHED,
         "a network connection",
         "connect (behind a proxy set HTTPS_PROXY, for an index of your own PIP_INDEX_URL) and " + AGAIN,
@@ -103,25 +105,29 @@ def explain_failure(log: str) -> CropsortError:
     Returns:
         The error, with pip's own last word on it.
     """
-    lines = re.findall(r"^(?:ERROR|[\w.]*Error|[\w.]*Exception): *(.+)", log, re.MULTILINE) or log.strip().splitlines()
+    lines = (
+        re.findall(r"^(?:ERROR|error|[\w.]*Error|[\w.]*Exception): *(.+)", log, re.MULTILINE)
+        or log.strip().splitlines()
+    )
     said = lines[-1].strip().split(". ")[0][:200] if lines else "it gave no reason"
-    facts = {
-        "python": "{}.{}".format(*sys.version_info),
-        "size": size(),
-        "system": sys.platform,
-    }
+    facts = {"python": "{}.{}".format(*sys.version_info), "system": sys.platform}
     for pattern, found, expected, remedy in _FAILURES:
         if re.search(pattern, log):
             said = f"{found.format(**facts)} ({said})"
             kind = NotFetchedError if found in _NOT_FETCHED else CropsortError
-            return kind(said, where=".venv", expected=expected.format(**facts), remedy=remedy)
+            return kind(said, where=".venv", expected=expected, remedy=remedy)
     remedy = f"{AGAIN}; where it fails the same way, delete .venv first"
     return CropsortError(f"pip failed ({said})", where=".venv", remedy=remedy)
 
 
-def size() -> str:
-    """What is fetched and what it takes, in words."""
-    return "3 GB to fetch, 6 GB on the disk" if sys.platform == "linux" else "0.5 GB to fetch, 1.2 GB on the disk"
+def size(build: Build | None) -> str:
+    """What is fetched and what it takes, in words.
+
+    Args:
+        build: the build of torch that is taken in place of the lock's, which has CUDA on Linux only.
+    """
+    large = build is not None or sys.platform == "linux"
+    return "3 GB to fetch, 6 GB on the disk" if large else "0.5 GB to fetch, 1.2 GB on the disk"
 
 
 def python_name() -> str:

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from pipeline.environment.builds import Build
-from pipeline.environment.failures import OLDEST, check_modules, python_name
-from pipeline.environment.running import TEMPORARY, has_module, run, run_pip, succeeds
+from pipeline.environment.failures import check_modules, python_name
+from pipeline.environment.running import TEMPORARY, has_module, is_usable, run, run_pip, succeeds
 from pipeline.environment.stamp import LABEL_STAMP, LOCKS, STAMP, venv_python, write_stamp
-from pipeline.environment.torch_builds import add_build, remove_other_build
+from pipeline.environment.torch_builds import add_build, put_plain_back
 from pipeline.errors import CropsortError
 
 _CHECK = """\
@@ -47,7 +47,7 @@ def install(root: Path, build: Build | None) -> None:
     (root / TEMPORARY).mkdir(exist_ok=True)
     added = build is not None and add_build(root, build)
     if not added:
-        remove_other_build(root, "")
+        put_plain_back(root)
         run_pip(root, "install", "--require-hashes", "--only-binary", ":all:", "--requirement", LOCKS[STAMP])
     run_pip(root, "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
     _check_torch(root)
@@ -57,7 +57,7 @@ def install(root: Path, build: Build | None) -> None:
 
 def _make_venv(root: Path) -> None:
     python = str(venv_python(root))
-    if not succeeds([python, "-I", "-c", f"import sys; sys.exit(sys.version_info < {OLDEST})"]):
+    if not is_usable(venv_python(root)):
         check_modules({name: has_module(name) for name in ("venv", "ensurepip")})
         # --clear: what is there was made by a Python that is gone or too old.
         run([sys.executable, "-m", "venv", "--clear", ".venv"], root)

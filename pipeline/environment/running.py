@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.environment.failures import explain_failure
+from pipeline.environment.failures import OLDEST, explain_failure
 from pipeline.environment.stamp import venv_python
 
 TEMPORARY = Path(".venv", "tmp")
@@ -72,6 +72,13 @@ def succeeds(command: list[str]) -> bool:
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
     except OSError:
         return False
+
+
+def is_usable(python: Path) -> bool:
+    """Whether the Python of an environment can be started, is new enough, and keeps to its environment."""
+    # Without pyvenv.cfg it is the system's Python, and so would its pip be.
+    check = f"import os, sys; sys.exit(sys.version_info < {OLDEST} or not os.path.samefile(sys.prefix, sys.argv[1]))"
+    return succeeds([str(python), "-I", "-c", check, str(python.parent.parent)])
 
 
 def has_module(module: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 from pipeline.errors import CropsortError
@@ -21,11 +22,31 @@ LABEL_STAMP = ".ready-label"
 LOCKS = {STAMP: "requirements.lock", LABEL_STAMP: "requirements-label.lock"}
 """The file that says what is installed, for each stamp."""
 
+_CORE = ("torch", "typer")
+
 
 def is_ready(root: Path = ROOT, *, stamp: str = STAMP) -> bool:
-    """Whether ``.venv`` was finished, in this folder, for what the stamp's lock and pyproject.toml say now."""
+    """Whether ``.venv`` was finished, in this folder, for what the stamp's lock and pyproject.toml say now.
+
+    What was uninstalled since then leaves its stamp behind, so the first and the last package are looked for.
+    """
     wanted = compute_fingerprint(root, lock=LOCKS[stamp])
-    return venv_python(root).exists() and _read_stamp(root, stamp)[:1] == [wanted]
+    finished = venv_python(root).exists() and _read_stamp(root, stamp)[:1] == [wanted]
+    return finished and set(_CORE) <= set(read_installed(root))
+
+
+def is_inside(root: Path = ROOT) -> bool:
+    """Whether this Python is that of ``.venv``."""
+    # Where pyvenv.cfg is gone, only the path of the program still tells.
+    places = (Path(sys.prefix), Path(sys.executable).parent.parent)
+    return (root / ".venv").resolve() in [place.resolve() for place in places]
+
+
+def read_installed(root: Path = ROOT) -> dict[str, str]:
+    """Versions of what pip says is in ``.venv``, by package as its metadata's folder spells it."""
+    places = ("lib/python*/site-packages", "Lib/site-packages")
+    found = [info.stem.partition("-") for place in places for info in (root / ".venv").glob(place + "/*.dist-info")]
+    return {name: version for name, _, version in found}
 
 
 def read_tag(root: Path = ROOT) -> str:
