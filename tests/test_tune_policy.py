@@ -693,16 +693,14 @@ def test_pinned_batch_of_the_classifier_is_what_a_step_learns_from() -> None:
     assert (pinned.batch, pinned.accumulate) == (4, 1)
 
 
-def test_few_photos_are_predicted_one_by_one_without_measuring() -> None:
-    asked = ask("prediction", pins=Pins("yolov5n", 640), facts=replace(FACTS, photos=63))
+@pytest.mark.parametrize(("device", "photos"), [("0", 63), ("cpu", 999)])
+def test_few_photos_are_predicted_one_by_one_without_measuring(device: str, photos: int) -> None:
+    asked = ask("prediction", pins=Pins("yolov5n", 640), facts=replace(FACTS, photos=photos), device=device)
     assert next_trial(readings=[], **asked) is None
     fit = choose(readings=[], **asked)
-    assert (fit.batch, fit.accumulate, fit.reasons[2]) == (
-        1,
-        1,
-        "batch 1: 63 photos are done before measuring would pay",
-    )
-    assert next_trial(readings=[], **ask("prediction", pins=Pins("yolov5n", 640))) is not None
+    reason = f"batch 1: {photos} photos are done before measuring would pay"
+    assert (fit.batch, fit.accumulate, fit.reasons[2]) == (1, 1, reason)
+    assert next_trial(readings=[], **asked | {"facts": replace(FACTS, photos=photos + 1)}) is not None
 
 
 def test_many_photos_are_predicted_in_batches_that_pay() -> None:

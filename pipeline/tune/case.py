@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pipeline.tune.batches import HEALTHY, LEAST, count_accumulated, usable_batch
 from pipeline.tune.trials import Facts, Pins, Stage, Trial
 
-WORTH_MEASURING = 64
-"""Photos to predict from which on a larger batch saves more than measuring takes."""
+WORTH_MEASURING, WORTH_MEASURING_ON_CPU = 64, 1000
+"""Photos to predict from which on a larger batch saves more than measuring takes; a CPU gains little from one."""
 
 VALIDATION = 1.15
 """Time of an epoch over that of its training steps."""
@@ -57,7 +57,8 @@ class Case:
     def is_open(self) -> bool:
         """Whether measuring could change anything."""
         if self.pins.batch is None:
-            return self.stage != "prediction" or self.facts.photos >= WORTH_MEASURING
+            worth = WORTH_MEASURING_ON_CPU if self.device == "cpu" else WORTH_MEASURING
+            return self.stage != "prediction" or self.facts.photos >= worth
         return len(self.models) > 1 or self.pins.imgsz is None
 
     def accumulate(self, batch: int) -> int:
