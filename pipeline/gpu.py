@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -28,6 +29,13 @@ def hold_gpu(device: str, limit_bytes: int | None) -> None:
         total = torch.cuda.get_device_properties(number).total_memory
         share = (limit_bytes - context) / total
         torch.cuda.set_per_process_memory_fraction(min(1.0, max(share, 0.0)), number)
+
+
+def run_held(device: str, limit_bytes: int | None, work: Callable[..., object], *arguments: object) -> int:
+    """Work within ``hold_gpu``, for ``apart.run_apart``, and give what ``measure_gpu_peak`` says of it."""
+    hold_gpu(device, limit_bytes)
+    work(*arguments)
+    return measure_gpu_peak(device)
 
 
 def measure_gpu_peak(device: str) -> int:

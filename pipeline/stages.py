@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,12 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline import yolo
-from pipeline.apart import Tell, run_apart
+from pipeline.apart import run_apart
 from pipeline.classifier import ClassifierJob, train_classifier_apart
 from pipeline.console import TrainingLog
 from pipeline.detector import make_detector_job
 from pipeline.errors import OutOfMemoryError, ProcessDiedError
-from pipeline.files import replacing
-from pipeline.gpu import hold_gpu, measure_gpu_peak
+from pipeline.gpu import run_held
 from pipeline.planning import Plan
 from pipeline.prepare import DetectorData, Prepared
 from pipeline.runs import Run, keep_epoch, read_epochs
@@ -78,7 +76,7 @@ def train_detector_stage(room: StageRoom, start: Start, data: DetectorData) -> l
         )
 
     start_file = _write_start(room, "detector", start)
-    return _train(room, "detector", make_job, _train_detector)
+    return _train(room, "detector", make_job, yolo.train_detector_apart)
 
 
 def train_classifier_stage(
@@ -145,7 +143,7 @@ def _train_apart(
     on_gpu = room.device.isdigit()
     limit = room.plan.fits[stage].limit_bytes if room.is_limited else None
     outcome = run_apart(
-        _hold_and_run,
+        run_held,  # of a module that loads nothing of the other stage: both would count
         *(room.device, limit, work, job, weights_file(room.pair, stage)),
         on_message=hear,
         limit_bytes=None if on_gpu else limit,
@@ -153,21 +151,6 @@ def _train_apart(
     )
     peak = outcome.result if on_gpu else max(outcome.result, outcome.peak_bytes)
     room.run.note(**{f"{stage}_peak_bytes": peak})
-
-
-def _train_detector(job: DetectorJob, weights: Path, tell: Tell) -> None:
-    best = yolo.train_detector_apart(job, tell)
-    with replacing(weights) as temporary:
-        shutil.copyfile(best, temporary)
-
-
-def _hold_and_run(
-    device: str, limit_bytes: int | None, work: Callable[..., None], job: Job, weights: Path, tell: Tell
-) -> int:
-    """In the process of its own: train, and say the most that it took of a GPU, bytes."""
-    hold_gpu(device, limit_bytes)
-    work(job, weights, tell)
-    return measure_gpu_peak(device)
 
 
 def _shrink(room: StageRoom, stage: str, plan: Plan, error: OutOfMemoryError, log: TrainingLog) -> Plan:

@@ -1,4 +1,7 @@
-"""What is measured in a process of its own: a few real steps of a stage, on photos that are made up for it."""
+"""What is measured in a process of its own: a few real steps of a stage, on photos that are made up for it.
+
+Each stage is imported where it runs: the seconds that the other takes to load count in every trial.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,14 +19,11 @@ import yaml
 
 from pipeline.apart import Tell
 from pipeline.boxes import Box
-from pipeline.classifier import ClassifierJob, train_classifier
-from pipeline.config import ClassifierSettings
-from pipeline.crops import JITTER
 from pipeline.gpu import hold_gpu, measure_gpu_peak
-from pipeline.images import Pixels
-from pipeline.prepare import CropSource
 from pipeline.tune.trials import Trial
-from pipeline.yolo import DetectorJob, train_detector
+
+if TYPE_CHECKING:
+    from pipeline.images import Pixels
 
 _STEPS = 4
 """The fourth is the first that has all in memory at once: the optimiser's state and the gradients of a step before."""
@@ -94,6 +95,8 @@ def _time_steps(train: Callable[[Callable[[float], None]], None]) -> float:
 
 
 def _train_detector(trial: Trial, class_count: int, folder: Path, on_step: Callable[[float], None]) -> None:
+    from pipeline.yolo import DetectorJob, train_detector
+
     rng = np.random.default_rng(0)
     photo, batch = _encode(_draw(trial.imgsz, trial.imgsz, rng)), trial.batch
     # Val is scored in batches of twice the size.
@@ -125,6 +128,11 @@ def _train_detector(trial: Trial, class_count: int, folder: Path, on_step: Calla
 
 
 def _train_classifier(trial: Trial, class_count: int, folder: Path, on_step: Callable[[float], None]) -> None:
+    from pipeline.classifier import ClassifierJob, train_classifier
+    from pipeline.config import ClassifierSettings
+    from pipeline.crops import JITTER
+    from pipeline.prepare import CropSource
+
     settings = ClassifierSettings(model=trial.model, imgsz=trial.imgsz, batch=trial.batch, epochs=1)
     side = round(1.5 * trial.imgsz)  # as prepare keeps them
     file = folder / "subject.jpg"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import CropsortError
+from pipeline.files import replacing
 from pipeline.yolo.checkpoints import read_checkpoint, transfer
 from pipeline.yolo.guard import quiet_drawing, quiet_ultralytics, threads_kept, ultralytics
 from pipeline.yolo.models import build_detector, is_rtdetr
@@ -105,9 +107,14 @@ def train_detector(job: DetectorJob, *, on_step: Callable[[float], None], on_epo
     return best
 
 
-def train_detector_apart(job: DetectorJob, tell: Callable[[object], None]) -> Path:
-    """``train_detector`` for a process of its own: tells the part of all steps that is done, and each ``Epoch``."""
-    return train_detector(job, on_step=tell, on_epoch=tell)
+def train_detector_apart(job: DetectorJob, weights: Path, tell: Callable[[object], None]) -> None:
+    """``train_detector`` for a process of its own: tells the part of all steps that is done, and each ``Epoch``.
+
+    The checkpoint of the best epoch is written to ``weights``, whole or not at all.
+    """
+    best = train_detector(job, on_step=tell, on_epoch=tell)
+    with replacing(weights) as temporary:
+        shutil.copyfile(best, temporary)
 
 
 def _trainer_class(job: DetectorJob) -> Any:
