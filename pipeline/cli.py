@@ -227,6 +227,7 @@ def tune(
     from pipeline.config import read_config
 
     read_config(data)  # as in train
+    import pipeline.training  # noqa: F401 - pages that processes share count in parts: as many must share as in training
     from pipeline.console import make_console
     from pipeline.planning import advise
     from pipeline.tune.table import as_record, print_tuned
