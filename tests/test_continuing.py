@@ -123,12 +123,3 @@ def test_not_even_one_photo_fits_is_one_line(tiny: Path, cropsort: Run) -> None:
     assert answer.stderr.count("\n") == 1
     assert answer.stderr.startswith("cropsort: detector - ")
     assert answer.stderr.rstrip().endswith("cropsort tune says what would fit")
-
-
-def test_second_training_of_the_same_is_refused(tiny: Path, cropsort: Run) -> None:
-    change(tiny / "data.yaml", "detector", epochs=500)
-    with training(tiny, until="detector  epoch   1/500") as run:
-        answer = cropsort("train", cwd=tiny)
-        run.kill()
-    assert answer.returncode == 2
-    assert "another training is at work here" in answer.stderr
