@@ -192,18 +192,16 @@ def test_process_that_is_gone_takes_nothing() -> None:
     assert meter.peak_bytes == 0
 
 
-def test_meter_sees_what_measuring_sees_and_costs_little() -> None:
+def test_meter_sees_what_measuring_sees() -> None:
     with _taking("b = bytearray(b'1') * (500 * 2**20)") as process:
         meter = Meter(process.pid)
-        before, begin = time.process_time(), time.monotonic()
+        begin = time.monotonic()
         while time.monotonic() < begin + 1:
             assert not meter.watch(GB)
             time.sleep(0.01)
-        cost = (time.process_time() - before) / (time.monotonic() - begin)
         assert meter.peak_bytes == pytest.approx(measure_pss(process.pid), rel=0.02)
         time.sleep(0.3)
         assert meter.watch(400 * MB)
-    assert cost < 0.03  # 1 % and the loop here
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel keeps the most")
