@@ -230,7 +230,7 @@ def test_process_over_its_limit_is_killed(function: Callable[..., object], argum
     begin = time.monotonic()
     with pytest.raises(OutOfMemoryError, match=r"^the training - took \d+ MB of memory - expected at most 150 MB"):
         run_apart(function, *arguments, limit_bytes=150 * MB, name="the training")
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 60
 
 
 def test_process_under_its_limit_is_measured() -> None:
@@ -261,7 +261,7 @@ def test_processes_that_it_left_behind_are_killed() -> None:
     begin = time.monotonic()
     with pytest.raises(ProcessDiedError):
         run_apart(work.fork_and_die, int(signal.SIGTERM), on_message=left.append)
-    assert time.monotonic() - begin < 5  # it holds the pipes open
+    assert time.monotonic() - begin < 60  # it holds the pipes open
     assert isinstance(left[0], int)
     assert _gone(left[0])
 

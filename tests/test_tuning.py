@@ -124,12 +124,3 @@ def test_smallest_model_that_does_not_fit_says_what_would(tiny: Path, cropsort: 
     assert answer.stderr.count("\n") == 1
     assert "detector" in answer.stderr
     assert "300 MB" in answer.stderr
-
-
-@pytest.mark.slow
-def test_cache_without_room_is_a_note(tiny: Path, cropsort: Run, tmp_path: Path) -> None:
-    unpin(tiny / "data.yaml")
-    (tmp_path / "cache").write_text("a file where the folder should be")
-    answer = cropsort("tune", cwd=tiny, XDG_CACHE_HOME=str(tmp_path / "cache"), YOLO_CONFIG_DIR=str(tmp_path))
-    assert answer.returncode == 0, answer.stderr
-    assert "note: measurements are not kept" in answer.stdout
