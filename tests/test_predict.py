@@ -270,7 +270,7 @@ def test_full_disk_in_mid_run_is_one_line_and_leaves_the_earlier_results(
 def test_ctrl_c_stops_with_130_and_leaves_nothing_half_written(photos: Path, sorter: Sorter, eager: Path) -> None:
     predict(photos, sorter)
     earlier = {name: value for name, value in hash_files(Path(OUT).resolve()).items() if "thumbnails" not in name}
-    for number in range(3000):
+    for number in range(900):
         (photos / f"more-{number}.jpg").hardlink_to(photos / "motion [1].jpg")
     command = [sys.executable, "-m", "pipeline", "predict", str(photos), "--weights", str(eager), "--out", OUT]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -322,7 +322,7 @@ def test_memory_that_runs_out_costs_only_the_photo_that_does_not_fit_alone(
     draw_large(folder / "huge.png", (12_000, 12_000))
     draw_large(folder / "z.png", (640, 480))
     warm = home / "images" / "val" / "photo-0009.jpg"
-    told = cropsort(eager, tmp_path / "out", warm, 400, 4, folder, code=LITTLE_MEMORY, OMP_NUM_THREADS="1")
+    told = cropsort(eager, tmp_path / "out", warm, 400, 8, folder, code=LITTLE_MEMORY, OMP_NUM_THREADS="1")
     assert told.returncode == 0, told.stderr
     assert told.stdout.count("memory ran out at 4 photos at a time: going on with 2\n") == 1
     assert told.stdout.count("memory ran out") == 1
