@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import yolo
-from pipeline.config import DetectorSettings
 from pipeline.prepare import DetectorData
+from pipeline.settings import DetectorSettings
 
 _GENTLE_RATE = 1e-4
 """For weights that already find subjects: Ultralytics' own choice, twenty times as much, makes them forget first."""

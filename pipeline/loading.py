@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from torchvision.transforms import v2
 
-from pipeline.config import ClassifierSettings
 from pipeline.crops import cut_crop, jitter_box
 from pipeline.images import GREY, Pixels, read_photo
 from pipeline.prepare import CropSource
+from pipeline.settings import ClassifierSettings
 
 _BILINEAR = v2.InterpolationMode.BILINEAR
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.config import ClassifierSettings, Config, DetectorSettings, read_config
+from pipeline.config import Config, read_config
 from pipeline.dataset import DataSet, load_dataset
 from pipeline.device import pick_device
 from pipeline.finder import crop_sorted, read_cropper
 from pipeline.memory import Room, choose_limit, format_bytes, measure_room
+from pipeline.settings import ClassifierSettings, DetectorSettings
 from pipeline.starts import list_candidates
 from pipeline.tune.facts import read_facts
 from pipeline.tune.trials import Facts, Fit, Pins, Stage

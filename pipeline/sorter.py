@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.batches import Batches
-from pipeline.classifier import Classifier
+from pipeline.classifying import Classifier
 from pipeline.crops import cut_crop
 from pipeline.device import pick_device
 from pipeline.errors import OutOfMemoryError

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from pipeline import yolo
-from pipeline.config import ClassifierSettings, DetectorSettings
 from pipeline.errors import OutputError, WeightsError
 from pipeline.files import replacing
+from pipeline.settings import ClassifierSettings, DetectorSettings
 from pipeline.tune.policy import family
 from pipeline.weights import SHIPPED
 

@@ -18,13 +18,14 @@ from torch.nn import functional
 
 from pipeline import yolo
 from pipeline.boxes import Box
-from pipeline.classifier import Classifier, ClassifierJob, train_classifier, train_classifier_apart
-from pipeline.config import ClassifierSettings
+from pipeline.classifier import ClassifierJob, train_classifier, train_classifier_apart
+from pipeline.classifying import Classifier
 from pipeline.crops import cut_crop
 from pipeline.environment import ROOT
 from pipeline.errors import ConfigError, DataError, WeightsError
 from pipeline.images import read_photo, write_jpeg
 from pipeline.prepare import CropSource
+from pipeline.settings import ClassifierSettings
 
 NAMES = ("파랑", "red")
 

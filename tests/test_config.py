@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Config, DetectorSettings, read_config
+from pipeline.config import Config, read_config
 from pipeline.errors import ConfigError
+from pipeline.settings import DetectorSettings
 
 BASE = "train: photos\nnames: [ace, king]\n"
 

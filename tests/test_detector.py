@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import DetectorSettings
 from pipeline.detector import make_detector_job
 from pipeline.prepare import DetectorData
+from pipeline.settings import DetectorSettings
 from pipeline.yolo import DetectorJob
 
 

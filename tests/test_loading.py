@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from pipeline.boxes import Box
-from pipeline.config import ClassifierSettings
 from pipeline.crops import cut_crop
 from pipeline.images import read_photo, write_jpeg
 from pipeline.loading import CropDataset, EpochSampler, StepBatches
 from pipeline.prepare import CropSource
+from pipeline.settings import ClassifierSettings
 
 NAMES = ("파랑", "red")
 

@@ -129,9 +129,9 @@ def _train_detector(trial: Trial, class_count: int, folder: Path, on_step: Calla
 
 def _train_classifier(trial: Trial, class_count: int, folder: Path, on_step: Callable[[float], None]) -> None:
     from pipeline.classifier import ClassifierJob, train_classifier
-    from pipeline.config import ClassifierSettings
     from pipeline.crops import JITTER
     from pipeline.prepare import CropSource
+    from pipeline.settings import ClassifierSettings
 
     settings = ClassifierSettings(model=trial.model, imgsz=trial.imgsz, batch=trial.batch, epochs=1)
     side = round(1.5 * trial.imgsz)  # as prepare keeps them
