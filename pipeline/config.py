@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pipeline.errors import ConfigError
 from pipeline.memory import MEMORY
 from pipeline.problems import Kind, Severity
-from pipeline.settings import ClassifierSettings, DetectorSettings, Section
+from pipeline.settings import ClassifierSettings, DetectorSettings, Section, as_places
 
 _DOWNLOAD = "runs a program or fetches files when Ultralytics sees it"
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(h|min)", re.IGNORECASE)
@@ -45,10 +45,6 @@ def _as_names(value: object) -> object:
     return tuple(names)
 
 
-def _as_places(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else (value,)
-
-
 def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
@@ -62,7 +58,7 @@ def _as_section(value: object) -> object:
     return value
 
 
-Places = Annotated[tuple[str, ...], BeforeValidator(_as_places), Field(min_length=1)]
+Places = Annotated[tuple[str, ...], BeforeValidator(as_places), Field(min_length=1)]
 
 
 class Config(Section):
@@ -104,7 +100,7 @@ class Config(Section):
     roboflow: dict[str, Any] | None = None
     label_format: Literal["yolo", "voc", "createml"] | None = None
     classes_from: Literal["labels", "folders", "names"] = "labels"
-    ignore: Annotated[tuple[str, ...], BeforeValidator(_as_places)] = ()
+    ignore: Annotated[tuple[str, ...], BeforeValidator(as_places)] = ()
     seed: int = Field(default=0, ge=0)
     device: Annotated[str, BeforeValidator(_as_text)] = Field(default="auto", pattern=r"^(auto|cpu|mps|\d+)$")
     memory: str | None = None

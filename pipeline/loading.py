@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 from torchvision.transforms import v2
 
+from pipeline.augmenting import choose_augmentation
 from pipeline.crops import cut_crop, jitter_box
 from pipeline.images import GREY, Pixels, read_photo
 from pipeline.prepare import CropSource
@@ -121,12 +122,12 @@ class StepBatches(Sampler[list[tuple[int, int]]]):
 
 def augmentation(settings: ClassifierSettings) -> v2.Transform:
     """What is done to training crops (3, side, side), 0 to 1: light, colour, place and angle, hidden parts."""
-    grey = GREY / 255
+    grey, chosen = GREY / 255, choose_augmentation(settings)
     return v2.Compose(
         [
-            v2.RandomHorizontalFlip(settings.fliplr),
+            v2.RandomHorizontalFlip(chosen.fliplr),
             v2.RandomAffine(
-                settings.degrees, translate=(0.06, 0.06), scale=(0.8, 1.1), shear=5, fill=grey, interpolation=_BILINEAR
+                chosen.degrees, translate=(0.06, 0.06), scale=(0.8, 1.1), shear=5, fill=grey, interpolation=_BILINEAR
             ),
             v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.03)], 0.8),
             v2.RandomGrayscale(0.05),

@@ -42,7 +42,11 @@ class Card:
         confidence: detector only: the threshold chosen on val, 0 to 1.
         iou: detector only: overlap above which two detections are one, 0 to 1.
         margin: classifier only: what is added around a box, as a part of its longer side.
+        temperature: classifier only: what its log probabilities are divided by (Guo et al. 2017), chosen on val.
+        sure_from: classifier only: probability from which a prediction is sure, 0 to 1; chosen on val.
+        test_flips: classifier only: it decides on the mean of a crop and its mirror image.
         whole_photo: classifier only: it was trained on whole photos, and works without a detector.
+        settings: what data.yaml said of the stage, and what was chosen in the place of what it left open.
         versions: of the packages it was trained with.
     """
 
@@ -58,7 +62,11 @@ class Card:
     confidence: float | None = None
     iou: float | None = None
     margin: float | None = None
+    temperature: float = 1.0
+    sure_from: float = 0.0
+    test_flips: bool = False
     whole_photo: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
 

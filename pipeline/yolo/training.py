@@ -32,12 +32,18 @@ class Epoch:
         epochs: how many there are at most.
         losses: mean training losses by name.
         scores: on val, by name.
+        rate: learning rate of its last step.
+        seconds: that it took, validation included.
+        waited: part of its training steps' time that was spent waiting for photos, 0 to 1; 0 where it is not measured.
     """
 
     number: int
     epochs: int
     losses: Mapping[str, float]
     scores: Mapping[str, float]
+    rate: float = 0.0
+    seconds: float = 0.0
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
