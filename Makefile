@@ -66,7 +66,7 @@ test-slow: $(READY) ## The tests that train something or open what was written i
 lint: $(READY) ## Check style, layout and types
 	@$(VENV_PYTHON) -m ruff check .
 	@$(VENV_PYTHON) -m ruff format --check .
-	@$(VENV_PYTHON) -m mypy $(wildcard pipeline tests benchmarks)
+	@$(VENV_PYTHON) -m mypy $(wildcard pipeline tests benchmarks hubconf.py)
 
 format: $(READY) ## Lay the code out, and mend what can be mended without asking
 	@$(VENV_PYTHON) -m ruff check --fix-only --quiet .

@@ -80,7 +80,7 @@ def train(a_round: Round, start: Path | None, work: Path, number: int) -> tuple[
             best = train_detector(a_round, start, prepared, folder, log)
             chosen = max(log.epochs, key=lambda epoch: epoch.scores["mAP50-95"])
         else:
-            best = train_crops(a_round, start, prepared, config, folder, log)
+            best = train_crops(start, prepared, config, folder, log)
             chosen = min(log.epochs, key=lambda epoch: epoch.losses["val"])
     return yolo.read_checkpoint(best), dict(chosen.scores)
 
@@ -105,9 +105,7 @@ def train_detector(a_round: Round, start: Path | None, prepared: Prepared, folde
     return yolo.train_detector(job, on_step=log.on_step, on_epoch=log.on_epoch)
 
 
-def train_crops(
-    a_round: Round, start: Path | None, prepared: Prepared, config: Config, folder: Path, log: TrainingLog
-) -> Path:
+def train_crops(start: Path | None, prepared: Prepared, config: Config, folder: Path, log: TrainingLog) -> Path:
     """The weights of the best epoch."""
     job = ClassifierJob(
         model_name=MODELS["classifier"],
@@ -119,7 +117,6 @@ def train_crops(
         folder=folder / "classifier",
         seed=SEED,
         device="cpu",
-        lr0=a_round.lr0,
     )
     train_classifier(job, folder / "classifier.pt", on_step=log.on_step, on_epoch=log.on_epoch)
     return folder / "classifier.pt"
@@ -129,7 +126,13 @@ def describe(a_round: Round, work: Path, number: int) -> tuple[Config, DataSet]:
     """The round's data set, drawn where it is not there yet."""
     places = {part: [draw(work, part, seed) for seed in seeds] for part, seeds in parts(a_round).items()}
     file = work / f"round{number}.yaml"
-    classifier = {"epochs": a_round.epochs, "patience": a_round.epochs, "degrees": 180, "fliplr": 0.0}
+    classifier = {
+        "epochs": a_round.epochs,
+        "patience": a_round.epochs,
+        "lr0": a_round.lr0,
+        "degrees": 180,
+        "fliplr": 0.0,
+    }
     record = {**places, "names": list(KINDS), "detector": {"imgsz": 320}, "classifier": classifier}
     file.write_text(yaml.safe_dump(record), encoding="utf-8")
     config = read_config(file)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from pipeline import yolo
-from pipeline.backbones import build_backbone
+from pipeline.backbones import build_backbone, head_parameters
 from pipeline.errors import ConfigError, DataError
 from pipeline.fitting import fit
-from pipeline.loading import CropDataset, EpochSampler, StepBatches
+from pipeline.loading import make_train_loader, make_val_loader
 from pipeline.prepare import CropSource
 from pipeline.resuming import Course, read_progress
+from pipeline.sampling import weigh_classes
+from pipeline.schedules import count_head_epochs
 from pipeline.settings import ClassifierSettings
 
 _LEARNING_RATE = 1e-3
 _GENTLE_RATE = 1e-4
 """For weights that fill the whole network, its head included: they know the classes, and would forget at first."""
+
+_AVERAGE = 0.998
+"""See ``Course.average``."""
+
+_NOT_LEARNT = {"model", "ensemble", "folds", "start", "batch", "test_flips", "sure_precision"}
+"""Settings that another training, or what comes after it, is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,6 @@ class ClassifierJob:
         seed: of the head's first weights, the order and the augmentation.
         device: ``cpu``, ``mps`` or the number of a GPU.
         accumulate: batches that gradients are gathered over before the weights move; see ``StepBatches``.
-        lr0: highest learning rate; None for 1e-3, or a tenth of it where ``start`` fills the whole network.
 
     Raises:
         ConfigError: the batch is one crop.
@@ -58,7 +63,6 @@ class ClassifierJob:
     seed: int
     device: str
     accumulate: int = 1
-    lr0: float | None = None
 
     def __post_init__(self) -> None:
         if self.batch < 2:
@@ -81,76 +85,90 @@ def train_classifier(
     *,
     on_step: Callable[[float], None],
     on_epoch: Callable[[yolo.Epoch], None],
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Train, and write the weights of the epoch with the lowest log loss on val.
 
     Where ``job.folder`` holds a stopped training of the same, it goes on from the start of the epoch that it was
-    stopped in; batch, accumulate and device may be others than before. A finished one is not done again.
+    stopped in; batch, accumulate and device may be others than before. A finished one is not done again. One class
+    alone is nothing to tell apart, for which one epoch is enough.
 
     Args:
         job: what to train on and how.
         weights: file to write.
         on_step: called after each training step with the part of all steps that is done, 0 to 1.
         on_epoch: called after each epoch; for one that had to be done again a second time.
+        on_note: called with a line that the user should read.
 
     Raises:
         DataError: there are fewer than two crops to learn from.
         WeightsError: ``job.start`` holds no weights.
         OutputError: it cannot be written there.
+        CropsortError: the loss is no number any more, and no epoch was kept.
     """
     if len(job.train) < 2:
         raise DataError(f"{len(job.train)} crop to learn from", expected="at least two", remedy="label more photos")
     course = _make_course(job)
     progress = read_progress(course)
     if progress is None or not progress.finished:
-        _learn(job, course, on_step, on_epoch)
+        if len(job.class_names) == 1:
+            on_note(f"'{job.class_names[0]}' is the only class: nothing to tell apart, one epoch is enough")
+        _learn(job, course, on_step, on_epoch, on_note)
     yolo.write_checkpoint(weights, yolo.read_checkpoint(course.best))
 
 
 def train_classifier_apart(job: ClassifierJob, weights: Path, tell: Callable[[object], None]) -> None:
-    """``train_classifier`` for ``run_apart``: ``tell`` hears what ``on_step`` and ``on_epoch`` would."""
-    train_classifier(job, weights, on_step=tell, on_epoch=tell)
+    """``train_classifier`` for ``run_apart``: ``tell`` hears what ``on_step``, ``on_epoch`` and ``on_note`` would."""
+    train_classifier(job, weights, on_step=tell, on_epoch=tell, on_note=tell)
 
 
 def _learn(
-    job: ClassifierJob, course: Course, on_step: Callable[[float], None], on_epoch: Callable[[yolo.Epoch], None]
+    job: ClassifierJob,
+    course: Course,
+    on_step: Callable[[float], None],
+    on_epoch: Callable[[yolo.Epoch], None],
+    on_note: Callable[[str], None],
 ) -> None:
+    settings, names = job.settings, job.class_names
     torch.manual_seed(job.seed)
-    network = build_backbone(job.model_name, class_count=len(job.class_names))
+    network = build_backbone(job.model_name, class_count=len(names), imgsz=settings.imgsz)
     tensors = {} if job.start is None else yolo.read_checkpoint(job.start).tensors
     complete = yolo.transfer(network, tensors) == len(network.state_dict())
+    numbers = [names.index(source.class_name) for source in job.train]
 
-    def keep() -> None:
-        best = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+    def keep(best: Mapping[str, Tensor]) -> None:
         yolo.write_checkpoint(course.best, yolo.Checkpoint(job.model_name, yolo.CLASSIFY, best))
 
-    rate = job.lr0 or (_GENTLE_RATE if complete else _LEARNING_RATE)
-    fit(network, course, rate, _train_loader(job), _val_loader(job), on_step=on_step, on_epoch=on_epoch, keep=keep)
+    fit(
+        network,
+        course,
+        settings.lr0 or (_GENTLE_RATE if complete else _LEARNING_RATE),
+        make_train_loader(job.train, names, settings, seed=job.seed, accumulate=job.accumulate, device=job.device),
+        make_val_loader(job.val, names, settings, device=job.device),
+        on_step=on_step,
+        on_epoch=on_epoch,
+        on_note=on_note,
+        keep=keep,
+        head=head_parameters(network),
+        class_weights=weigh_classes(numbers, len(names)) if settings.balance == "weights" else None,
+    )
 
 
 def _make_course(job: ClassifierJob) -> Course:
     """Its key is of what the weights depend on, but for what may change on the way: batch, accumulate and device."""
-    settings = job.settings.model_dump(exclude={"model", "start", "batch"})
+    settings = job.settings
+    said = settings.model_dump(exclude=_NOT_LEARNT)
     parts = [[(source.file.name, source.box, source.class_name) for source in part] for part in (job.train, job.val)]
-    learnt = repr((job.model_name, job.class_names, parts, settings, job.seed, job.lr0))
-    key = hashlib.sha256(learnt.encode()).hexdigest()
-    return Course(job.folder, key, job.settings.epochs, job.settings.patience, job.seed, job.device)
-
-
-def _train_loader(job: ClassifierJob) -> DataLoader[tuple[Tensor, int]]:
-    data = CropDataset(job.train, job.class_names, job.settings, job.seed)
-    batches = StepBatches(EpochSampler(len(job.train), job.seed), batch=job.batch, accumulate=job.accumulate)
-    return DataLoader(data, batch_sampler=batches, **_loading(job))
-
-
-def _val_loader(job: ClassifierJob) -> DataLoader[tuple[Tensor, int]]:
-    data = CropDataset(job.val, job.class_names, job.settings, None)
-    sampler = EpochSampler(len(job.val), None)
-    return DataLoader(data, job.batch, sampler=sampler, **_loading(job))
-
-
-def _loading(job: ClassifierJob) -> dict[str, Any]:
-    """On a CPU training itself keeps the cores busy; a GPU wants the crops made ready beside it."""
-    if not job.device.isdigit():
-        return {"num_workers": 0}
-    return {"num_workers": 4, "persistent_workers": True, "pin_memory": True}
+    learnt = repr((job.model_name, job.class_names, parts, said, job.seed, _AVERAGE))
+    epochs = settings.epochs if len(job.class_names) > 1 else 1
+    return Course(
+        job.folder,
+        hashlib.sha256(learnt.encode()).hexdigest(),
+        epochs=epochs,
+        patience=settings.patience,
+        seed=job.seed,
+        device=job.device,
+        schedule=settings.schedule,
+        head_epochs=count_head_epochs(settings.layers, epochs),
+        average=_AVERAGE,
+    )

@@ -261,17 +261,27 @@ def evaluate(
         str, typer.Option(help="'val', 'test', or a folder of labelled photos; by default test if there is one.")
     ] = "",
     weights: Weights = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Folder of page and JSON; by default runs/<data set>/evaluate/<val, test or FOLDER>."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score the trained pair: each stage alone, and both together."""
+    """Score the trained pair, stage by stage and class by class, and show its worst mistakes on a page."""
     from pipeline.config import read_config
 
     read_config(data)  # as in train
     from pipeline.console import make_console
     from pipeline.evaluate import evaluate_pair
 
-    scores = evaluate_pair(data, on=on, weights=weights, console=make_console(errors=as_json))
-    print(json.dumps(scores.as_dict(), indent=2) if as_json else scores)
+    console = make_console(errors=as_json)
+    evaluation, page = evaluate_pair(data, on=on, weights=weights, folder=out, console=console)
+    if as_json:
+        print(json.dumps(evaluation.as_dict(), ensure_ascii=False, indent=2))
+    else:
+        print(f"{evaluation}\n\nwith pictures: {page}")
 
 
 @app.command()
@@ -282,15 +292,29 @@ def predict(
         Path | None, typer.Option("--out", help="Folder of the report; by default reports/<name of PHOTOS>.")
     ] = None,
     weights: Weights = None,
+    submission: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID,LABEL",
+            help="Write submission.csv as well, as contests want it: a row a photo, its name without ending and the "
+            "class of its surest subject, empty where nothing was found; plain UTF-8, for a grader and not for Excel. "
+            "ID,LABEL names the columns.",
+        ),
+    ] = None,
 ) -> None:
     """Find and sort the subjects in every photo of a folder, and write workbook and CSVs."""
+    from pipeline.submission import parse_header
+
+    header = None if submission is None else parse_header(submission)
     from pipeline.console import make_console
     from pipeline.predict import predict_photos
 
-    made = predict_photos(photos, data, weights=weights, folder=out, console=make_console())
+    made = predict_photos(photos, data, weights=weights, folder=out, console=make_console(), submission=header)
     counts = ", ".join(f"{count} {status}" for status, count in made.counts.items())
     print(f"{made.subjects} subjects in {made.counts.total()} files ({counts})")
     print(f"report in {made.files.workbook}, tables in {made.files.detections} and {made.files.photos.name}")
+    if made.submission:
+        print(made.submission)
     unreadable, large = made.counts["unreadable"], made.counts["too large"]
     if unreadable:
         print(f"{unreadable} of the photos could not be read: the Photos sheet says why", file=sys.stderr)

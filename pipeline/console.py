@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ from rich.progress import (
 
 if TYPE_CHECKING:
     from pipeline.yolo import Epoch
+
+_RECENT = 3
 
 
 def make_console(*, errors: bool = False) -> Console:
@@ -54,8 +55,6 @@ class TrainingLog:
         columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
         self._bar = Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self._task: TaskID = self._bar.add_task(f"training the {self.stage}", total=1.0)
-        self._begin = time.monotonic()
-        self._before = 0
         self._bar.start()
         return self
 
@@ -63,9 +62,8 @@ class TrainingLog:
         self._bar.stop()
 
     def resume(self, epochs: list[Epoch]) -> None:
-        """Take over the epochs that were done before a stop; the time left counts from here."""
+        """Take over the epochs that were done before a stop."""
         self.epochs = epochs
-        self._before = len(epochs)
 
     def say(self, line: str) -> None:
         """Say something beside the epochs."""
@@ -78,12 +76,17 @@ class TrainingLog:
     def on_epoch(self, epoch: Epoch) -> None:
         """Keep the epoch and say it in a line."""
         self.epochs.append(epoch)
-        passed = time.monotonic() - self._begin
-        left = passed / max(1, epoch.number - self._before) * (epoch.epochs - epoch.number)
-        scores = "  ".join(f"{name} {value:.3f}" for name, value in epoch.scores.items())
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in epoch.losses.items())
-        line = f"{self.stage:>10}  epoch {epoch.number:>3}/{epoch.epochs}  {scores}  loss: {losses}"
-        self._bar.console.print(f"{line}  {_clock(passed)}, at most {_clock(left)} left")
+        self.say(_describe(epoch, self.epochs[-_RECENT:]))
+
+
+def _describe(epoch: Epoch, recent: list[Epoch]) -> str:
+    """An epoch in a line of columns that stay where they are; the time left is as the recent ones took."""
+    scores = "  ".join(f"{name} {value:.3f}" for name, value in epoch.scores.items())
+    losses = "  ".join(f"{name} {value:>6.3f}" for name, value in epoch.losses.items())
+    line = f"epoch {epoch.number:>3}/{epoch.epochs}  {scores}  loss: {losses}  rate {epoch.rate:.1e}"
+    line = f"{line}  {_clock(epoch.seconds):>5}"
+    left = sum(one.seconds for one in recent) / len(recent) * (epoch.epochs - epoch.number)
+    return f"{line}, at most {_clock(left)} left" if left else line
 
 
 def _clock(seconds: float) -> str:

@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from pipeline.boxes import Box
 from pipeline.images import GREY, Pixels
@@ -40,6 +41,21 @@ def letterbox(pixels: Pixels, side: int) -> Pixels:
     left, top = (side - size[0]) // 2, (side - size[1]) // 2
     square[top : top + size[1], left : left + size[0]] = scaled
     return square
+
+
+def letterbox_changed(pixels: Pixels, change: NDArray[np.float64], side: int) -> Pixels:
+    """What ``letterbox`` does, turned and moved in the same go; what comes in from outside is grey.
+
+    Args:
+        pixels: RGB, at most about twice as large as the square: a larger one would lose fine lines.
+        change: of the image around its middle, shape (2, 3): a matrix, and a shift as a part of the square's side.
+        side: side of the square in pixels.
+    """
+    height, width = pixels.shape[:2]
+    matrix = change[:, :2] * (side / max(height, width))
+    shift = (side - 1) / 2 + change[:, 2] * side - matrix @ ((width - 1) / 2, (height - 1) / 2)
+    placed = np.column_stack([matrix, shift])
+    return np.asarray(cv2.warpAffine(pixels, placed, (side, side), borderValue=(GREY, GREY, GREY)), np.uint8)
 
 
 def jitter_box(box: Box, *, rng: Generator, amount: float = JITTER) -> Box:

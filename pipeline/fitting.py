@@ -6,30 +6,26 @@ import logging
 import math
 import signal
 import threading
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
-import torch
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from pipeline import yolo
+from pipeline.errors import CropsortError
+from pipeline.learning import DivergedError, Learner
 from pipeline.loading import StepBatches
 from pipeline.resuming import PROGRESS, Course, WholeFiles, clear_leftovers, read_progress, write_record
 
-_SMOOTHING = 0.05
-_WEIGHT_DECAY = 0.02
-_WARM_UP = 0.15
-_MOMENTA = 0.95, 0.85
-
-Crops = DataLoader[tuple[Tensor, int]]
-"""Batches of it are images (batch, 3, side, side), 0 to 1, and the numbers of their classes."""
+Crops = DataLoader[tuple[Tensor, Any]]
+"""Batches of it are images (batch, 3, side, side), 0 to 1, and the numbers of their classes, or in training the
+probability of each class, shape (batch, classes)."""
 
 
 def fit(
@@ -41,9 +37,14 @@ def fit(
     *,
     on_step: Callable[[float], None],
     on_epoch: Callable[[yolo.Epoch], None],
-    keep: Callable[[], None],
+    on_note: Callable[[str], None],
+    keep: Callable[[Mapping[str, Tensor]], None],
+    head: Sequence[nn.Parameter] = (),
+    class_weights: Sequence[float] | None = None,
 ) -> None:
     """Have a network learn, from where ``read_progress`` says or from the beginning.
+
+    Where the loss is no number any more, training ends with the best epoch until then.
 
     Args:
         network: from images (batch, 3, side, side), 0 to 1, to what ``yolo.logits`` takes.
@@ -53,84 +54,40 @@ def fit(
         val: batches to choose the epoch on.
         on_step: called after each batch with the part of the whole training that is done, 0 to 1.
         on_epoch: called after each epoch; again for one that had to be done again.
-        keep: called when ``network`` is better on val than ever before, to write ``course.best``.
+        on_note: called with a line for the user.
+        keep: called with the network's tensors where they are better on val than ever before, to write ``course.best``.
+        head: parameters of the network that learn alone at first, where ``course`` says so.
+        class_weights: how much a mistake counts, by class; None for all the same.
 
     Raises:
         OutputError: the checkpoint cannot be written.
+        CropsortError: the loss is no number any more, and no epoch was kept.
     """
     progress = read_progress(course)
     clear_leftovers(course, anew=progress is None)
     batches = train.batch_sampler
     assert isinstance(batches, StepBatches)
     batches.sampler.set_epoch(progress.epochs if progress else 0)  # Lightning does so too late for waiting workers
+    learner = Learner(network, head, course, rate, batches, class_weights)
+    keeper = _Keeper(learner, on_step, on_epoch, keep)
     with _quiet_lightning(), _ctrl_c_kept():
-        trainer = _make_trainer(course, batches, _Keeper(course, on_step, on_epoch, keep))
-        trainer.fit(_Loop(network, course, rate, batches), train, val, ckpt_path=course.last if progress else None)
+        trainer = _make_trainer(learner, keeper)
+        try:
+            trainer.fit(learner, train, val, ckpt_path=course.last if progress else None)
+        except DivergedError as error:
+            on_note(_end_early(learner, error))
 
 
-def one_cycle(done: int, steps: int, highest: float) -> tuple[float, float]:
-    """The learning rate and AdamW's first beta for a step (Smith and Topin 2018): up, then down, betas the other way.
-
-    The same as torch's ``OneCycleLR``, which counts the steps itself and so cannot go on with another number of them.
-
-    Args:
-        done: steps before this one.
-        steps: how many there are in all.
-        highest: the learning rate at the peak.
-    """
-    top, end = _WARM_UP * steps - 1, steps - 1
-    high, low = _MOMENTA
-    if done <= top:
-        return _anneal(highest / 25, highest, done / top), _anneal(high, low, done / top)
-    part = (done - top) / (end - top)
-    return _anneal(highest, highest / 25 / 1e4, part), _anneal(low, high, part)
-
-
-def _anneal(start: float, end: float, part: float) -> float:
-    return end + (start - end) / 2.0 * (math.cos(math.pi * part) + 1)
-
-
-class _Loop(pl.LightningModule):
-    """Cross entropy with AdamW."""
-
-    def __init__(self, network: nn.Module, course: Course, rate: float, batches: StepBatches) -> None:
-        super().__init__()
-        self.network = network
-        self.course = course
-        self.rate = rate
-        self.batches = batches
-
-    def on_train_batch_start(self, _batch: object, batch_idx: int) -> None:
-        if batch_idx == 0:  # not before: what Lightning draws until then depends on whether it was stopped
-            sequence = np.random.SeedSequence((self.course.seed, self.current_epoch))
-            torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0]))
-
-    def training_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> Tensor:
-        images, targets = batch
-        loss = functional.cross_entropy(yolo.logits(self.network(images)), targets, label_smoothing=_SMOOTHING)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(targets))
-        sizes = self.batches.sizes
-        return loss * (len(targets) * len(sizes) / sum(sizes))  # Lightning divides by the number of batches
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
-        images, targets = batch
-        out = yolo.logits(self.network(images))
-        self.log("val_loss", functional.cross_entropy(out, targets), batch_size=len(targets))
-        self.log("val_top1", (out.argmax(1) == targets).float().mean(), batch_size=len(targets))
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        decayed = [weight for weight in self.parameters() if weight.ndim > 1]
-        others = [weight for weight in self.parameters() if weight.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self.rate, weight_decay=_WEIGHT_DECAY)
-
-    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        steps = self.batches.steps
-        done = epoch * steps + batch_idx // len(self.batches.sizes)
-        rate, beta = one_cycle(done, self.course.epochs * steps, self.rate)
-        for group in optimizer.param_groups:
-            group["lr"], group["betas"] = rate, (beta, group["betas"][1])
-        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+def _end_early(learner: Learner, error: DivergedError) -> str:
+    """Have the training count as finished; what the user should know."""
+    losses, remedy = learner.losses, f"a lower lr0 than {learner.rate:g} under classifier: in data.yaml"
+    if not losses:
+        raise CropsortError(str(error), where="classifier", expected="a finite one", remedy=remedy) from error
+    write_record(learner.course.last, {PROGRESS: _describe(learner.course, len(losses), finished=True)})
+    best = losses.index(min(losses)) + 1
+    return (
+        f"{error}: training ends here with the weights of epoch {best}, the best so far; {remedy} may take it further"
+    )
 
 
 class _Keeper(Checkpoint):
@@ -138,58 +95,95 @@ class _Keeper(Checkpoint):
 
     def __init__(
         self,
-        course: Course,
+        learner: Learner,
         on_step: Callable[[float], None],
         on_epoch: Callable[[yolo.Epoch], None],
-        keep: Callable[[], None],
+        keep: Callable[[Mapping[str, Tensor]], None],
     ) -> None:
-        self.course = course
+        self.learner = learner
+        self.course = learner.course
         self.on_step = on_step
         self.on_epoch = on_epoch
         self.keep = keep
-        self.best: float | None = None
+        self.began = self.ended = self.waited = 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"losses": self.learner.losses}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best = state_dict["best"]
+        self.learner.losses = state_dict["losses"]
+
+    def on_train_epoch_start(self, _trainer: pl.Trainer, _module: object) -> None:
+        self.began = self.ended = time.perf_counter()
+        self.waited = 0.0
+
+    def on_train_batch_start(self, _trainer: pl.Trainer, _module: object, _batch: object, _batch_idx: int) -> None:
+        self.waited += time.perf_counter() - self.ended
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, _module: object, _outputs: object, _batch: object, batch_idx: int
     ) -> None:
         part = (batch_idx + 1) / trainer.num_training_batches
         self.on_step(min(1.0, (trainer.current_epoch + part) / self.course.epochs))
+        self.ended = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, _module: object) -> None:
         seen = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        loss, number = seen["val_loss"], trainer.current_epoch + 1
-        if self.best is None or loss < self.best:
-            self.best = loss
-            self.keep()  # before the checkpoint: who goes on from there must find its best weights
-        losses = {"train": seen["train_loss"], "val": loss}
-        self.on_epoch(yolo.Epoch(number, self.course.epochs, losses, {"top-1": seen["val_top1"]}))
+        loss, number, losses = seen["val_loss"], trainer.current_epoch + 1, self.learner.losses
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss on val is {loss} after epoch {number}, at a learning rate of {rate:.1e}")
+        losses.append(loss)
+        if losses.index(min(losses)) == number - 1:
+            self.keep(
+                self.learner.tensors()
+            )  # before the checkpoint: who goes on from there must find its best weights
+        self.on_epoch(
+            yolo.Epoch(
+                number,
+                self.course.epochs,
+                {"train": seen["train_loss"], "val": loss},
+                {"top-1": seen["val_top1"]},
+                rate=rate,
+                seconds=time.perf_counter() - self.began,
+                waited=self.waited / (self.ended - self.began),
+            )
+        )
         if trainer.should_stop or number == self.course.epochs:
-            write_record(self.course.last, {PROGRESS: self._describe(number, finished=True)})
+            write_record(self.course.last, {PROGRESS: _describe(self.course, number, finished=True)})
         else:
             trainer.save_checkpoint(self.course.last)
 
     def on_save_checkpoint(self, trainer: pl.Trainer, _module: object, checkpoint: dict[str, Any]) -> None:
-        checkpoint[PROGRESS] = self._describe(trainer.current_epoch + 1, finished=False)
-
-    def _describe(self, epochs: int, *, finished: bool) -> dict[str, Any]:
-        return {"key": self.course.key, "epochs": epochs, "finished": finished}
+        checkpoint[PROGRESS] = _describe(self.course, trainer.current_epoch + 1, finished=False)
 
 
-def _make_trainer(course: Course, batches: StepBatches, keeper: _Keeper) -> pl.Trainer:
+class _Patience(EarlyStopping):
+    """Counts from where the whole network learns: a head that learns no more alone is no reason to stop."""
+
+    def __init__(self, course: Course) -> None:
+        super().__init__("val_loss", patience=course.patience, check_on_train_epoch_end=True)
+        self.first = course.head_epochs if course.head_epochs < course.epochs else 0
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch >= self.first:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
+def _describe(course: Course, epochs: int, *, finished: bool) -> dict[str, Any]:
+    return {"key": course.key, "epochs": epochs, "finished": finished}
+
+
+def _make_trainer(learner: Learner, keeper: _Keeper) -> pl.Trainer:
+    course = learner.course
     on_gpu = course.device.isdigit()
     return pl.Trainer(
         accelerator="gpu" if on_gpu else course.device,
         devices=[int(course.device)] if on_gpu else 1,
         precision="16-mixed" if on_gpu else "32-true",
         max_epochs=course.epochs,
-        accumulate_grad_batches=len(batches.sizes),
-        callbacks=[EarlyStopping("val_loss", patience=course.patience), keeper],
+        accumulate_grad_batches=len(learner.batches.sizes),
+        callbacks=[_Patience(course), keeper],
         plugins=[WholeFiles()],
         gradient_clip_val=10.0,
         num_sanity_val_steps=0,

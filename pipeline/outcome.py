@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
+from pipeline.calibration import (
+    apply_temperature,
+    choose_sure,
+    expected_calibration_error,
+    fit_temperature,
+    log_loss,
+)
 from pipeline.config import Config
 from pipeline.console import counting
 from pipeline.dataset import DataSet, digest
-from pipeline.evaluate import THRESHOLDS, JudgedPhoto, Scores, choose_confidence, judge, score
+from pipeline.evaluate import judge
 from pipeline.figures import draw_confusion, draw_curves, draw_examples
 from pipeline.finder import Cropper
 from pipeline.labels import Annotation
+from pipeline.reliability import tabulate
+from pipeline.results import Prediction
+from pipeline.scores import THRESHOLDS, JudgedPhoto, Scores, choose_confidence, score
 from pipeline.sorter import Sorter
 from pipeline.weights import Card, has_pair, install_pair, installed_versions, portable_path, read_cards, write_card
 from pipeline.yolo import Epoch
@@ -28,7 +40,7 @@ class NewPair:
         config: what it was trained with.
         dataset: what it was trained on.
         detector: the detector's architecture; None where none was trained.
-        classifier: the classifier's architecture.
+        classifier: the classifier's architecture; those of all members, joined, where it has several.
         cropper: the detector from before that crops sorted photos, where data.yaml names one.
         device: ``cpu``, ``mps`` or the number of a GPU.
         console: told of the progress.
@@ -44,13 +56,62 @@ class NewPair:
     console: Console
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What val says of the classifier's probabilities.
+
+    Args:
+        temperature: what its log probabilities are divided by.
+        sure_from: probability from which a prediction is sure, 0 to 1.
+        metrics: log loss and expected calibration error on val, with and without the temperature.
+    """
+
+    temperature: float = 1.0
+    sure_from: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def apply(self, prediction: Prediction) -> Prediction:
+        """What the classifier would have said with this calibration, having said ``prediction`` without any."""
+        table = apply_temperature(np.array([*prediction.probabilities.values()]), self.temperature)
+        probabilities = dict(zip(prediction.probabilities, table.tolist(), strict=True))
+        return Prediction(prediction.detection, probabilities, sure=max(probabilities.values()) >= self.sure_from)
+
+
 def score_on_val(pair: NewPair) -> tuple[list[JudgedPhoto], Scores]:
-    """Choose the detector's threshold on val, and score there; the cards say both."""
-    _write_cards(pair, confidence=THRESHOLDS[0], metrics={})
+    """Choose the detector's threshold on val, calibrate the classifier, and score there; the cards say all of it."""
+    _write_cards(pair, confidence=THRESHOLDS[0], metrics={}, calibration=Calibration())
     judged = _judge(pair, pair.folder, "scoring on val", pair.dataset.val)
     scores = score(judged, confidence=_choose_threshold(pair, judged), labelled=pair.detector is not None)
-    _write_cards(pair, confidence=scores.confidence, metrics=scores.as_dict())
-    return judged, scores
+    calibration = calibrate(judged, pair.dataset.class_names, precision=pair.config.classifier.sure_precision)
+    _write_cards(pair, confidence=scores.confidence, metrics=scores.as_dict(), calibration=calibration)
+    return [_calibrated(photo, calibration) for photo in judged], scores
+
+
+def calibrate(judged: list[JudgedPhoto], class_names: tuple[str, ...], *, precision: float) -> Calibration:
+    """Fit the temperature to the crops of labelled boxes, and choose what is sure.
+
+    Args:
+        judged: photos that were not learnt from, judged without a temperature.
+        class_names: all classes.
+        precision: part of the sure predictions that shall be right, 0 to 1.
+
+    Returns:
+        Where there are no labelled boxes, probabilities as they are, all of them unsure.
+    """
+    before, targets = tabulate(judged, class_names)
+    if not len(targets):
+        return Calibration(sure_from=1.0)
+    temperature = round(fit_temperature(before, targets), 4)
+    after = apply_temperature(before, temperature)
+    metrics = {
+        "log_loss": log_loss(after, targets),
+        "ece": expected_calibration_error(after, targets),
+        "log_loss_uncalibrated": log_loss(before, targets),
+        "ece_uncalibrated": expected_calibration_error(before, targets),
+    }
+    sure_from = choose_sure(after, targets, precision)
+    rounded = {name: round(value, 4) for name, value in metrics.items()}
+    return Calibration(temperature, min(1.0, math.ceil(sure_from * 1e6) / 1e6), rounded)  # up: none gets sure by it
 
 
 def draw_outcome(
@@ -105,18 +166,31 @@ def _judge(pair: NewPair, weights: Path, what: str, annotations: tuple[Annotatio
         return judge(Sorter(weights, device=pair.device), annotations, on_photo=advance)
 
 
-def _write_cards(pair: NewPair, *, confidence: float, metrics: dict[str, float]) -> None:
+def _calibrated(photo: JudgedPhoto, calibration: Calibration) -> JudgedPhoto:
+    predictions, on_truth = (tuple(map(calibration.apply, given)) for given in (photo.predictions, photo.on_truth))
+    return replace(photo, predictions=predictions, on_truth=on_truth)
+
+
+def _write_cards(pair: NewPair, *, confidence: float, metrics: dict[str, float], calibration: Calibration) -> None:
     common = _common_card(pair, metrics)
     settings, second = pair.config.detector, pair.config.classifier
-    own = replace(common, stage="detector", confidence=confidence)
+    own = replace(common, stage="detector", confidence=confidence, settings=settings.model_dump(mode="json"))
     if pair.detector is not None:
         write_card(pair.folder, replace(own, model_name=pair.detector, imgsz=settings.imgsz, iou=settings.iou))
     elif pair.cropper is not None:
         card = pair.cropper.card
-        own = replace(own, confidence=card.confidence, iou=card.iou)
+        own = replace(own, confidence=card.confidence, iou=card.iou, settings=card.settings)
         write_card(pair.folder, replace(own, model_name=card.model_name, imgsz=card.imgsz))
     whole = pair.detector is None and pair.cropper is None
     own = replace(common, stage="classifier", imgsz=second.imgsz, margin=second.margin, whole_photo=whole)
+    own = replace(
+        own,
+        temperature=calibration.temperature,
+        sure_from=calibration.sure_from,
+        test_flips=second.test_flips,
+        settings=second.model_dump(mode="json"),
+        metrics=metrics | calibration.metrics,
+    )
     write_card(pair.folder, replace(own, model_name=pair.classifier))
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -15,6 +13,7 @@ from pipeline.dataset import DataSet, load_dataset
 from pipeline.device import pick_device
 from pipeline.finder import crop_sorted, read_cropper
 from pipeline.memory import Room, choose_limit, format_bytes, measure_room
+from pipeline.plan import Plan, backbone_key
 from pipeline.settings import ClassifierSettings, DetectorSettings
 from pipeline.starts import list_candidates
 from pipeline.tune.facts import read_facts
@@ -28,43 +27,13 @@ _MANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What was chosen for a training.
-
-    Args:
-        config: data.yaml's settings, with what was chosen in the place of what it leaves open.
-        fits: each stage's choice.
-    """
-
-    config: Config
-    fits: Mapping[str, Fit]
-
-    def as_record(self) -> dict[str, Any]:
-        """For ``run.json``."""
-        return {stage: asdict(fit) for stage, fit in self.fits.items()}
-
-    @classmethod
-    def from_record(cls, config: Config, record: Mapping[str, Any]) -> Plan:
-        """What ``as_record`` gave, for the same data.yaml."""
-        fits = {stage: Fit(**{**fit, "reasons": tuple(fit["reasons"])}) for stage, fit in record.items()}
-        return cls(_resolve(config, fits), fits)
-
-    def with_batch(self, stage: str, batch: int) -> Plan:
-        """The same in smaller steps, as many photos gathered before the weights move as before."""
-        fit = self.fits[stage]
-        gathered = math.ceil(fit.batch * fit.accumulate / batch)
-        fits = {**self.fits, stage: replace(fit, batch=batch, accumulate=gathered)}
-        return Plan(_resolve(self.config, fits), fits)
-
-
-@dataclass(frozen=True, slots=True)
 class Advice:
     """What ``cropsort tune`` says.
 
     Args:
         room: the device, as it is now.
         limit_bytes: memory that may be taken of it.
-        stages: what was measured and chosen for each.
+        stages: what was measured and chosen for each, by the keys of ``Plan.fits``, and for ``prediction``.
     """
 
     room: Room
@@ -125,11 +94,10 @@ def plan_training(
         OutOfMemoryError: not even the smallest fits; says what would.
         ConfigError: the limit is more than the device has.
     """
-    fits = {}
-    for stage, tuned in tune_training(config, dataset, device, console, before=before, retune=retune).items():
-        fits[stage] = tuned.fit
-        console.print(f"{stage}: {describe_fit(tuned.fit)}")
-    return Plan(_resolve(config, fits), fits)
+    tuned = tune_training(config, dataset, device, console, before=before, retune=retune)
+    for one in tuned.values():
+        console.print(f"{one.fit.stage}: {describe_fit(one.fit)}")
+    return Plan.from_fits(config, {key: one.fit for key, one in tuned.items()})
 
 
 def tune_training(
@@ -141,14 +109,32 @@ def tune_training(
     before: Plan | None = None,
     retune: bool = False,
 ) -> dict[str, Tuned]:
-    """What was measured and chosen for each stage that is trained; for the arguments see ``plan_training``."""
+    """What was measured and chosen for each network that is trained, once for each distinct backbone of the classifier.
+
+    All backbones see crops of the first one's size. For the arguments see ``plan_training``; the keys are those of
+    ``Plan.fits``.
+    """
     room = measure_room(device)
     limit, note = choose_limit(config.memory, room)
     if note:
         console.print(f"note: {note}")
+
+    def choose(request: Request) -> Tuned:
+        forget = retune and request.stage not in done  # the readings of all backbones are in one file
+        return tune(request, room=room, limit_bytes=limit, console=console, retune=forget)
+
     stages: tuple[Stage, ...] = ("detector", "classifier") if config.classes_from == "labels" else ("classifier",)
     requests = [_ask(stage, config, dataset, device, before) for stage in stages]
-    return {one.stage: tune(one, room=room, limit_bytes=limit, console=console, retune=retune) for one in requests}
+    done: dict[str, Tuned] = {}
+    for request in requests:
+        done[request.stage] = choose(request)
+    asked = requests[-1]
+    first = done["classifier"].fit
+    for model in dict.fromkeys(config.classifier.ensemble):
+        if model != first.model:
+            pins = replace(asked.pins, model=model, imgsz=first.imgsz)
+            done[backbone_key(model)] = choose(replace(asked, pins=pins, candidates=(model,)))
+    return done
 
 
 def tune_prediction(
@@ -208,6 +194,8 @@ def _ask(stage: Stage, config: Config, dataset: DataSet, device: str, before: Pl
     seconds = config.seconds
     if seconds is None and device != "cpu":
         seconds = _GPU_SECONDS
+    if seconds is not None and stage == "classifier":
+        seconds /= config.classifier.folds * (1 + len(config.classifier.ensemble))
     return Request(
         stage=stage,
         facts=read_facts(stage, dataset.train, margin=config.classifier.margin),
@@ -222,11 +210,3 @@ def _ask(stage: Stage, config: Config, dataset: DataSet, device: str, before: Pl
         class_count=1 if stage == "detector" and config.detector.single_cls else len(dataset.class_names),
         device=device,
     )
-
-
-def _resolve(config: Config, fits: Mapping[str, Fit]) -> Config:
-    chosen = {
-        stage: getattr(config, stage).model_copy(update={"model": fit.model, "imgsz": fit.imgsz, "batch": fit.batch})
-        for stage, fit in fits.items()
-    }
-    return config.model_copy(update=chosen)

@@ -20,9 +20,24 @@ _PREFERRED = ("Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic", "NanumGothi
 
 @contextmanager
 def make_figure(
-    path: Path, size: tuple[float, float], *, rows: int = 1, columns: int = 1, names: tuple[str, ...] = ()
+    path: Path,
+    size: tuple[float, float],
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    names: tuple[str, ...] = (),
+    heights: tuple[float, ...] | None = None,
 ) -> Iterator[tuple[Figure, Any]]:
-    """A figure with a grid of axes, saved to ``path`` when the block ends; Agg whatever the user's own settings."""
+    """A figure with a grid of axes, saved to ``path`` when the block ends; Agg whatever the user's own settings.
+
+    Args:
+        path: the picture.
+        size: width and height in inches, of 110 pixels each.
+        rows: of the grid.
+        columns: of the grid.
+        names: texts of the user's in it, for a font that has their letters.
+        heights: of the rows, as parts of each other; by default all the same.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -32,7 +47,7 @@ def make_figure(
     with rc_context({"font.family": families, "font.size": 9, "text.parse_math": False}):
         figure = Figure(size, dpi=110, layout="constrained")
         FigureCanvasAgg(figure)
-        yield figure, figure.subplots(rows, columns, squeeze=False)
+        yield figure, figure.subplots(rows, columns, squeeze=False, height_ratios=heights)
         with replacing(path) as temporary:
             figure.savefig(temporary)
 

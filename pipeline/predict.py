@@ -26,6 +26,7 @@ from pipeline.images import Photo, encode_jpeg, read_photo, read_size, shrink
 from pipeline.listing import Listing, is_photo, list_files
 from pipeline.report import ReportFiles, RunInfo, write_report
 from pipeline.results import PhotoResult, Prediction, Status, read_results, to_json
+from pipeline.submission import SUBMISSION, Header, Submission, check_ids, write_submission
 
 if TYPE_CHECKING:
     from pipeline.sorter import Sorter
@@ -47,11 +48,13 @@ class PredictRun:
         files: the workbook and the CSVs.
         counts: files by status.
         subjects: boxes found.
+        submission: the CSV for a contest, where one was asked for.
     """
 
     files: ReportFiles
     counts: Counter[Status]
     subjects: int
+    submission: Submission | None = None
 
 
 def default_folder(photos: Path) -> Path:
@@ -60,7 +63,13 @@ def default_folder(photos: Path) -> Path:
 
 
 def predict_photos(
-    photos: Path, data_file: Path, *, weights: Path | None, folder: Path | None, console: Console
+    photos: Path,
+    data_file: Path,
+    *,
+    weights: Path | None,
+    folder: Path | None,
+    console: Console,
+    submission: Header | None = None,
 ) -> PredictRun:
     """Sort every photo in a folder with a data set's pair, as many at a time as memory and speed suggest.
 
@@ -70,13 +79,17 @@ def predict_photos(
         weights: folder of the pair; None for that of the data set.
         folder: where the report goes; None for ``default_folder``.
         console: told of the progress.
+        submission: names of the two columns of the CSV for a contest; None for no such CSV.
 
     Raises:
-        DataError: the folder is missing, unreadable or without photos.
+        DataError: the folder is missing, unreadable or without photos, or a contest could not tell two of them apart.
         CropsortError: data.yaml or weights cannot be worked with, or the report's folder is another's.
         OutputError: the results cannot be written.
     """
-    count = len(list_photos(photos).files)  # what is wrong there is said before the seconds that torch takes to load
+    listing = list_photos(photos)  # what is wrong there is said before the seconds that torch takes to load
+    target = folder or default_folder(photos)
+    if submission:
+        check_ids(filter(is_photo, _leave_out(target, listing).files), photos)
     from pipeline.weights import default_weights, read_cards
 
     pair = weights or default_weights(data_file)
@@ -89,11 +102,13 @@ def predict_photos(
 
     memory = settings.memory if settings else None
     device = pick_device(settings.device if settings else "auto")
-    fit = tune_prediction(pair, photos=count, memory=memory, device=device, console=console).fit
+    fit = tune_prediction(pair, photos=len(listing.files), memory=memory, device=device, console=console).fit
     hold_gpu(device, fit.limit_bytes if memory else None)
-    target = folder or default_folder(photos)
     sorter = Sorter(pair, device=device)
-    return predict_folder(photos, sorter, weights=pair, folder=target, console=console, batch=fit.batch)
+    made = predict_folder(photos, sorter, weights=pair, folder=target, console=console, batch=fit.batch)
+    if submission is None:
+        return made
+    return replace(made, submission=write_submission(target / SUBMISSION, submission, read_results(target / RESULTS)))
 
 
 def predict_folder(

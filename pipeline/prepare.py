@@ -32,11 +32,18 @@ class CropSource:
         file: the surroundings.
         box: the subject in pixels of that file.
         class_name: what it is.
+        photo: the photo that it is from; None where nobody asks.
     """
 
     file: Path
     box: Box
     class_name: str
+    photo: Path | None = None
+
+    @property
+    def origin(self) -> Path:
+        """The photo that it is from; its own file where that is not said."""
+        return self.photo or self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,8 @@ class _Writer:
         name = f"{number:06d}"
         if self.config.classes_from == "labels":
             self._write_for_detector(name, annotation, pixels)
-        return [self._write_subject(f"{name}-{i}", pixels, subject) for i, subject in enumerate(annotation.subjects)]
+        sources = (self._write_subject(f"{name}-{i}", pixels, one) for i, one in enumerate(annotation.subjects))
+        return [replace(source, photo=annotation.photo) for source in sources]
 
     def _write_for_detector(self, name: str, annotation: Annotation, pixels: Pixels) -> None:
         write_jpeg(self.folder / "images" / self.part / f"{name}.jpg", shrink(pixels, self.config.detector.imgsz))

@@ -81,6 +81,7 @@ class _ClassCount(NamedTuple):
     boxes: int
     share: float | None
     confidence: float | None
+    unsure: int
 
 
 def write_report(
@@ -154,6 +155,7 @@ def _box_columns(link: Callable[[str], str | None]) -> list[Column[_BoxRow]]:
         Column("photo", lambda row: row.result.photo, 34, link=lambda row: link(row.result.photo)),
         Column("class", lambda row: row.prediction.class_name, 16),
         Column("class confidence", lambda row: _fraction(row.prediction.confidence), 15, _PERCENT, shaded=True),
+        Column("unsure", lambda row: None if row.prediction.sure else "yes", 10),
         Column("runner-up", lambda row: row.prediction.runner_up, 16),
         Column("runner-up confidence", lambda row: _runner_up_confidence(row.prediction), 15, _PERCENT),
         Column("detector confidence", lambda row: _fraction(row.prediction.detection.confidence), 15, _PERCENT),
@@ -241,6 +243,7 @@ def csv_value(value: Value) -> Value:
 def _summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[str]) -> Summary:
     statuses = Counter(result.status for result in results)
     boxes = sum(len(result.predictions) for result in results)
+    unsure = sum(not prediction.sure for result in results for prediction in result.predictions)
     return Summary(
         title=f"Report on {run.photos.name or run.photos}",
         headline=f"{_some(boxes, 'box', 'boxes')} found in {statuses['ok']} of {_some(len(results), 'file', 'files')}.",
@@ -249,6 +252,7 @@ def _summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[s
             ("photos", str(run.photos), TEXT),
             ("weights", str(run.weights), TEXT),
             ("detector confidence", run.confidence, '0%" or more"'),
+            ("to check", _check_words(unsure, boxes), TEXT),
             ("cropsort version", run.cropsort_version, TEXT),
         ),
         warnings=_warnings(statuses, run.hidden_files, boxes, len(results)),
@@ -270,6 +274,13 @@ def _warnings(statuses: Counter[Status], hidden: int, boxes: int, files: int) ->
     return [sentence for applies, sentence in said if applies]
 
 
+def _check_words(unsure: int, boxes: int) -> str:
+    """How many boxes somebody should look at, in words: a number that wide would show as ###."""
+    if not unsure:
+        return "nothing: no box is unsure"
+    return f"{unsure:,} of {_some(boxes, 'box', 'boxes')}: see Detections, unsure"
+
+
 def _some(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
@@ -289,20 +300,22 @@ def _class_table(results: Iterable[PhotoResult], classes: Sequence[str]) -> Tabl
         Column("boxes", lambda row: row.boxes, number_format=_WHOLE),
         Column("share", lambda row: row.share, number_format=_PERCENT),
         Column("mean class confidence", lambda row: row.confidence, number_format=_PERCENT),
+        Column("unsure", lambda row: row.unsure, number_format=_COUNT),
     ]
     return Table("Boxes by class", columns, _count_classes(results, classes))
 
 
 def _count_classes(results: Iterable[PhotoResult], classes: Sequence[str]) -> list[_ClassCount]:
-    confidences = defaultdict[str, list[float]](list)
+    confidences, unsure = defaultdict[str, list[float]](list), Counter[str]()
     for result in results:
         for prediction in result.predictions:
             confidences[prediction.class_name].append(prediction.confidence)
+            unsure[prediction.class_name] += not prediction.sure
     total = sum(map(len, confidences.values()))
-    return [_class_count(name, confidences[name], total) for name in classes]
+    return [_class_count(name, confidences[name], total, unsure[name]) for name in classes]
 
 
-def _class_count(name: str, confidences: Sequence[float], total: int) -> _ClassCount:
+def _class_count(name: str, confidences: Sequence[float], total: int, unsure: int) -> _ClassCount:
     boxes = len(confidences)
     share = _fraction(boxes / total) if total else None
-    return _ClassCount(name, boxes, share, _fraction(fmean(confidences)) if boxes else None)
+    return _ClassCount(name, boxes, share, _fraction(fmean(confidences)) if boxes else None, unsure)

@@ -41,16 +41,20 @@ class Prediction:
     Args:
         detection: where the subject is.
         probabilities: probability of each class by its name, 0 to 1, at least one.
+        sure: whether the most probable class is probable enough to be left unchecked; what is enough was chosen on val.
     """
 
     detection: Detection
     probabilities: Mapping[str, float]
+    sure: bool = True
 
     def __post_init__(self) -> None:
         if not self.probabilities:
             raise ValueError("a prediction needs the probability of at least one class, got none")
         for class_name, probability in self.probabilities.items():
             _check_fraction(class_name, probability)
+        if not isinstance(self.sure, bool):
+            raise TypeError(f"sure must be true or false, got {self.sure!r}")
 
     @property
     def ranking(self) -> tuple[str, ...]:
@@ -148,6 +152,7 @@ def _prediction_record(prediction: Prediction) -> dict[str, Any]:
         "box_px": [round(edge, 1) for edge in prediction.detection.box.edges],
         "confidence": round(prediction.detection.confidence, 4),
         "probabilities": {name: round(prediction.probabilities[name], 4) for name in prediction.ranking},
+        "sure": prediction.sure,
     }
 
 
@@ -164,7 +169,8 @@ def _from_record(record: dict[str, Any]) -> PhotoResult:
 
 
 def _prediction_from(item: dict[str, Any]) -> Prediction:
-    return Prediction(Detection(Box(*item["box_px"]), item["confidence"]), item["probabilities"])
+    detection = Detection(Box(*item["box_px"]), item["confidence"])
+    return Prediction(detection, item["probabilities"], item.get("sure", True))  # records of earlier versions lack it
 
 
 def _check_fraction(name: str, value: float) -> None:

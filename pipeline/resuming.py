@@ -17,6 +17,7 @@ from lightning.pytorch.plugins import CheckpointIO
 
 from pipeline.apart import is_out_of_memory
 from pipeline.files import output_error, write_durably
+from pipeline.schedules import Schedule
 
 PROGRESS = "progress"
 
@@ -32,6 +33,10 @@ class Course:
         patience: passes without a lower loss on val after which it ends.
         seed: of what the network itself draws, such as dropout.
         device: ``cpu``, ``mps`` or the number of a GPU.
+        schedule: of the learning rate; see ``schedules``.
+        head_epochs: in which, at first, only the head learns.
+        average: how much of it the moving average of the weights, which is kept in their place, keeps at a step, below
+            1; 0 where the weights themselves are kept.
     """
 
     folder: Path
@@ -40,6 +45,9 @@ class Course:
     patience: int
     seed: int
     device: str
+    schedule: Schedule = "cosine"
+    head_epochs: int = 0
+    average: float = 0.0
 
     @property
     def last(self) -> Path:

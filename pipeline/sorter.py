@@ -54,7 +54,15 @@ class Sorter:
         self.finder: Finder = WholePhoto()
         if self.cards.detector is not None:
             self.finder = DetectorFinder(weights_file(folder, "detector"), self.cards.detector, device=picked)
-        self._classifier = Classifier(weights_file(folder, "classifier"), self.class_names, device=picked)
+        card = self.cards.classifier
+        self._classifier = Classifier(
+            weights_file(folder, "classifier"),
+            self.class_names,
+            device=picked,
+            imgsz=card.imgsz,
+            temperature=card.temperature,
+            test_flips=card.test_flips,
+        )
         self._crops = CROPS
 
     @property
@@ -112,7 +120,10 @@ class Sorter:
         assert card.margin is not None  # read_cards has checked it
         crops = [cut_crop(pixels, one.box, side=card.imgsz, margin=card.margin) for pixels, one in found]
         rows = self._classifier.classify(crops)
-        return [Prediction(one, row) for (_, one), row in zip(found, rows, strict=True)]
+        return [
+            Prediction(one, row, sure=max(row.values()) >= card.sure_from)
+            for (_, one), row in zip(found, rows, strict=True)
+        ]
 
     def _take_fewer(self, _: int, fits: int) -> None:
         self._crops = fits

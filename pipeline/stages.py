@@ -1,9 +1,9 @@
-"""Training a stage in a process of its own: out of memory, it goes on from its last checkpoint with a smaller batch."""
+"""Training a network in a process of its own: out of memory, it goes on from its last checkpoint, batch halved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,47 +15,96 @@ from pipeline.console import TrainingLog
 from pipeline.detector import make_detector_job
 from pipeline.errors import OutOfMemoryError, ProcessDiedError
 from pipeline.gpu import run_held
-from pipeline.planning import Plan
-from pipeline.prepare import DetectorData, Prepared
-from pipeline.runs import Run, keep_epoch, read_epochs
+from pipeline.plan import Plan
+from pipeline.prepare import CropSource, DetectorData
+from pipeline.runs import keep_epoch, read_epochs
 from pipeline.starts import TASKS, Start
 from pipeline.tune.batches import LEAST
-from pipeline.weights import weights_file
 from pipeline.yolo import DetectorJob, Epoch
 
 Job = DetectorJob | ClassifierJob
 
 
+def _forget(**_: object) -> None:
+    """For trainings that nobody keeps a record of."""
+
+
 @dataclass(frozen=True, slots=True)
 class StageRoom:
-    """What the training of either stage needs.
+    """What the training of any network needs.
 
     Args:
-        run: where it is written, and noted how far it is.
-        plan: what was chosen for each stage.
+        plan: what was chosen for each of them.
         device: ``cpu``, ``mps`` or the number of a GPU.
         is_limited: whether data.yaml sets a limit, that training is held to; else the system decides.
         console: told of the progress.
+        note: told what there is to write down, by name: the plan when it changes, and the most memory that was taken.
     """
 
-    run: Run
     plan: Plan
     device: str
     is_limited: bool
     console: Console
+    note: Callable[..., None] = _forget
 
-    @property
-    def pair(self) -> Path:
-        """Folder of the trained weights."""
-        return self.run.folder / "weights"
-
-    def folder(self, stage: str) -> Path:
-        """Where a stage's checkpoints and curves go."""
-        return self.run.folder / stage
+    def with_plan(self, plan: Plan) -> StageRoom:
+        """The same with another plan."""
+        return replace(self, plan=plan)
 
 
-def train_detector_stage(room: StageRoom, start: Start, data: DetectorData) -> list[Epoch]:
-    """Train the detector, unless that was done before a stop; all its epochs.
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a network is trained; where ``weights`` is there already nothing is done.
+
+    Args:
+        name: what its memory is noted under.
+        folder: of its checkpoints and curves, from which a training that was stopped goes on.
+        weights: file to write at the end.
+        title: what the user is told is trained.
+    """
+
+    name: str
+    folder: Path
+    weights: Path
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a classifier is taught.
+
+    Args:
+        start: its backbone, and weights to start from.
+        train: subjects to learn from.
+        val: subjects to choose the epoch on.
+        class_names: in the order of the output.
+        seed: of its training.
+        key: where the plan has what was chosen for its backbone.
+    """
+
+    start: Start
+    train: tuple[CropSource, ...]
+    val: tuple[CropSource, ...]
+    class_names: tuple[str, ...]
+    seed: int
+    key: str = "classifier"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of it.
+
+    Args:
+        epochs: all of them, those before a stop included.
+        plan: with the batch that did fit.
+    """
+
+    epochs: list[Epoch]
+    plan: Plan
+
+
+def train_detector_stage(room: StageRoom, start: Start, data: DetectorData, spot: Spot) -> Trained:
+    """Train a detector to its end, unless that was done before a stop.
 
     Raises:
         OutOfMemoryError: not even one photo a step fits.
@@ -70,99 +119,101 @@ def train_detector_stage(room: StageRoom, start: Start, data: DetectorData) -> l
             data=data,
             settings=plan.config.detector,
             accumulate=plan.fits["detector"].accumulate,
-            folder=room.folder("detector"),
+            folder=spot.folder,
             seed=plan.config.seed,
             device=room.device,
         )
 
-    start_file = _write_start(room, "detector", start)
-    return _train(room, "detector", make_job, yolo.train_detector_apart)
+    start_file = _write_start("detector", start, spot)
+    return _train(room, "detector", spot, make_job, yolo.train_detector_apart)
 
 
-def train_classifier_stage(
-    room: StageRoom, start: Start, prepared: Prepared, class_names: tuple[str, ...]
-) -> list[Epoch]:
-    """Train the classifier, unless that was done before a stop; all its epochs. Raises what the detector's does."""
+def train_classifier_stage(room: StageRoom, lesson: Lesson, spot: Spot) -> Trained:
+    """Train a classifier to its end, unless that was done before a stop. Raises what the detector's does."""
 
     def make_job(plan: Plan) -> ClassifierJob:
         return ClassifierJob(
-            model_name=start.model_name,
+            model_name=lesson.start.model_name,
             start=start_file,
-            class_names=class_names,
-            train=prepared.train,
-            val=prepared.val,
-            settings=plan.config.classifier,
-            accumulate=plan.fits["classifier"].accumulate,
-            folder=room.folder("classifier"),
-            seed=plan.config.seed,
+            class_names=lesson.class_names,
+            train=lesson.train,
+            val=lesson.val,
+            settings=plan.classifier(lesson.key),
+            accumulate=plan.fits[lesson.key].accumulate,
+            folder=spot.folder,
+            seed=lesson.seed,
             device=room.device,
         )
 
-    start_file = _write_start(room, "classifier", start)
-    return _train(room, "classifier", make_job, train_classifier_apart)
+    start_file = _write_start("classifier", lesson.start, spot)
+    return _train(room, lesson.key, spot, make_job, train_classifier_apart)
 
 
-def _write_start(room: StageRoom, stage: str, start: Start) -> Path | None:
+def _write_start(stage: str, start: Start, spot: Spot) -> Path | None:
     """The weights to start from, for the process that trains; None for random ones."""
-    if not start.tensors or weights_file(room.pair, stage).is_file():
+    if not start.tensors or spot.weights.is_file():
         return None
-    path = room.folder(stage) / "start.pt"
+    path = spot.folder / "start.pt"
     yolo.write_checkpoint(path, yolo.Checkpoint(start.model_name, TASKS[stage], start.tensors))
     return path
 
 
-def _train(room: StageRoom, stage: str, make_job: Callable[[Plan], Job], work: Callable[..., None]) -> list[Epoch]:
-    """Train a stage to its end, in as many processes as it takes, and put its weights into the pair."""
-    folder, weights = room.folder(stage), weights_file(room.pair, stage)
+def _train(
+    room: StageRoom, key: str, spot: Spot, make_job: Callable[[Plan], Job], work: Callable[..., None]
+) -> Trained:
+    """Train a network to its end, in as many processes as it takes."""
     plan = room.plan
 
     def hear(message: object) -> None:
         if isinstance(message, Epoch):
-            keep_epoch(folder, message)
+            keep_epoch(spot.folder, message)
             log.on_epoch(message)
         elif isinstance(message, float):
             log.on_step(message)
+        elif isinstance(message, str):
+            log.say(message)
 
-    with TrainingLog(room.console, stage) as log:
-        log.resume(read_epochs(folder))
-        while not weights.is_file():
+    with TrainingLog(room.console, spot.title) as log:
+        log.resume(read_epochs(spot.folder))
+        while not spot.weights.is_file():
             try:
-                _train_apart(room, stage, make_job(plan), work, hear)
+                _train_apart(room, key, spot, make_job(plan), work, hear)
             except OutOfMemoryError as error:
-                plan = _shrink(room, stage, plan, error, log)
+                plan = _shrink(room, key, spot, plan, error, log)
             except ProcessDiedError as error:
                 remedy = "the same command goes on where it was"
                 raise ProcessDiedError(error.found, where=error.where, remedy=remedy) from error
-    (folder / "start.pt").unlink(missing_ok=True)
-    return read_epochs(folder)
+    (spot.folder / "start.pt").unlink(missing_ok=True)
+    return Trained(read_epochs(spot.folder), plan)
 
 
 def _train_apart(
-    room: StageRoom, stage: str, job: Job, work: Callable[..., None], hear: Callable[[object], None]
+    room: StageRoom, key: str, spot: Spot, job: Job, work: Callable[..., None], hear: Callable[[object], None]
 ) -> None:
     on_gpu = room.device.isdigit()
-    limit = room.plan.fits[stage].limit_bytes if room.is_limited else None
+    limit = room.plan.fits[key].limit_bytes if room.is_limited else None
     outcome = run_apart(
         run_held,  # of a module that loads nothing of the other stage: both would count
-        *(room.device, limit, work, job, weights_file(room.pair, stage)),
+        *(room.device, limit, work, job, spot.weights),
         on_message=hear,
         limit_bytes=None if on_gpu else limit,
-        name=f"the training of the {stage}",
+        name=f"the training of the {spot.title}",
     )
     peak = outcome.result if on_gpu else max(outcome.result, outcome.peak_bytes)
-    room.run.note(**{f"{stage}_peak_bytes": peak})
+    room.note(**{f"{spot.name}_peak_bytes": peak})
 
 
-def _shrink(room: StageRoom, stage: str, plan: Plan, error: OutOfMemoryError, log: TrainingLog) -> Plan:
+def _shrink(room: StageRoom, key: str, spot: Spot, plan: Plan, error: OutOfMemoryError, log: TrainingLog) -> Plan:
     """The plan with half the batch; what is gathered before the weights move stays as large."""
-    batch, least = plan.fits[stage].batch, LEAST[stage]
+    fit = plan.fits[key]
+    batch, least = fit.batch, LEAST[fit.stage]
     if batch <= least:
         found = f"{error.found} with batch {batch}, the smallest there is"
-        remedy = f"a smaller model or imgsz under {stage}: in data.yaml; cropsort tune says what would fit"
-        raise OutOfMemoryError(found, where=stage, remedy=remedy) from error
-    smaller = plan.with_batch(stage, max(least, batch // 2))
-    room.run.note(plan=smaller.as_record())
-    done = len(read_epochs(room.folder(stage)))
+        remedy = f"a smaller model or imgsz under {fit.stage}: in data.yaml; cropsort tune says what would fit"
+        raise OutOfMemoryError(found, where=spot.title, remedy=remedy) from error
+    smaller = plan.with_batch(key, max(least, batch // 2))
+    room.note(plan=smaller.as_record())
+    done = len(read_epochs(spot.folder))
     where = f"going on after epoch {done}" if done else "beginning again"
-    log.say(f"memory ran out with batch {batch} ({error.found}): {where} with batch {smaller.fits[stage].batch}")
+    log.say(f"memory ran out with batch {batch} ({error.found}): {where} with batch {smaller.fits[key].batch}")
     return smaller

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import sys
-import urllib.error
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,20 +15,17 @@ import torch
 from torch import Tensor
 
 from pipeline import yolo
-from pipeline.errors import OutputError, WeightsError
-from pipeline.files import replacing
+from pipeline.backbones import build_backbone, check_backbone, is_published, is_timm, pretrained_tensors
+from pipeline.errors import WeightsError
+from pipeline.published import FETCHED, fetch_ultralytics, published_name
 from pipeline.settings import ClassifierSettings, DetectorSettings
 from pipeline.tune.policy import family
 from pipeline.weights import SHIPPED
-
-FETCHED = Path("weights") / "start"
-"""Where fetched weights are kept, in the folder that the command is run in."""
 
 TASKS = {"detector": yolo.DETECT, "classifier": yolo.CLASSIFY}
 DEFAULTS = {"detector": "yolov5n", "classifier": "yolo11n-cls"}
 """Architecture of each stage where neither data.yaml nor the weights that it names say one."""
 
-_RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 _YOLOV5_WIDTHS = {16: "n", 32: "s", 48: "m", 64: "l", 80: "x"}
 _P6_LAYERS = 30
 
@@ -56,25 +51,26 @@ def read_start(start: str, *, task: str, model_name: str | None, default_model: 
     """Find and read the weights that training starts from.
 
     Args:
-        start: ``auto``, ``scratch``, a published name such as ``yolov5nu.pt``, or a path.
+        start: ``auto``, ``scratch``, ``pretrained``, a published name such as ``yolov5nu.pt`` or ``resnet18``, or a
+            path.
         task: ``yolo.DETECT`` or ``yolo.CLASSIFY``.
         model_name: the architecture; None for that of the file.
         default_model: the architecture where there is neither a name nor a file.
 
     Raises:
+        ConfigError: there is no such architecture.
         WeightsError: the file is missing, holds something else, or fits the architecture nowhere.
     """
     wanted = model_name or default_model
     if start == "scratch":
-        return Start(wanted, {}, f"{wanted} from scratch, as data.yaml says")
+        return _from_scratch(wanted, task, "as data.yaml says")
     if start == "auto":
-        return _read_shipped(wanted, task)
+        return _read_auto(wanted, task)
+    if start == "pretrained":
+        return _read_published(wanted, task, wanted)
     path = Path(start).expanduser()
     if not path.is_file() and path.name == start:
-        fetched = _fetch(_published_name(start), FETCHED)
-        if fetched is None:
-            return _go_on_without(start, model_name, task)
-        path = fetched
+        return _read_published(start, task, model_name)
     return _read_file(path, task, model_name)
 
 
@@ -90,12 +86,17 @@ def list_candidates(stage: str, settings: DetectorSettings | ClassifierSettings)
     learn less from a few hundred photos than the smallest one does from its start.
 
     Raises:
+        ConfigError: timm or Ultralytics have no classifier of a name that data.yaml says.
         WeightsError: the file that training shall start from is missing or holds something else.
     """
     default = DEFAULTS[stage]
+    if isinstance(settings, ClassifierSettings):
+        for name in (settings.model, *settings.ensemble):
+            if name is not None:
+                check_backbone(name)
     if settings.model is not None:
         return (settings.model,)
-    if settings.start == "scratch":
+    if settings.start in ("scratch", "pretrained"):
         return family(default)
     if settings.start == "auto":
         return tuple(name for name in family(default) if name == default or _find_shipped(name))
@@ -125,18 +126,29 @@ def read_yolov5(path: Path) -> Start:
     return Start(name, tensors, f"{path.name}, YOLOv5's own format")
 
 
+def _read_auto(model_name: str, task: str) -> Start:
+    found = _read_shipped(model_name, task)
+    if found.tensors or task != yolo.CLASSIFY or not is_timm(model_name) or not is_published(model_name):
+        return found
+    return replace(found, told=f"{found.told}; 'start: pretrained' fetches published ones")
+
+
 def _read_shipped(model_name: str, task: str) -> Start:
     path = _find_shipped(model_name)
-    if path is None:
-        return Start(
-            model_name, {}, f"{model_name} from scratch, as no weights for it are on disk: it will take longer"
-        )
-    return _read_file(path, task, model_name)
+    if path is not None:
+        return _read_file(path, task, model_name)
+    return _from_scratch(model_name, task, "as no weights for it are on disk: it will take longer")
+
+
+def _from_scratch(model_name: str, task: str, told: str) -> Start:
+    if task == yolo.CLASSIFY:
+        check_backbone(model_name)
+    return Start(model_name, {}, f"{model_name} from scratch, {told}")
 
 
 def _find_shipped(model_name: str) -> Path | None:
     """What is shipped for a model, else what was once fetched for it."""
-    places = SHIPPED / f"{model_name}-drawn.pt", FETCHED / _published_name(model_name)
+    places = SHIPPED / f"{model_name}-drawn.pt", FETCHED / published_name(model_name)
     return next((path for path in places if path.is_file()), None)
 
 
@@ -154,8 +166,40 @@ def _read_file(path: Path, task: str, model_name: str | None) -> Start:
     return _count_matches(found, model_name or found.model_name, task, path)
 
 
+def _read_published(name: str, task: str, model_name: str | None) -> Start:
+    """Weights that are fetched by name, unless they were before; without network it goes on with what there is."""
+    if task == yolo.CLASSIFY and is_timm(name.removesuffix(".pt")):
+        name = name.removesuffix(".pt")
+        tensors = pretrained_tensors(name)
+        if tensors is None:
+            return _go_on_without(
+                f"{name}.pt",
+                f"copy it from where it could be into {FETCHED}/ to start from it",
+                model_name or name,
+                task,
+            )
+        return _count_matches(Start(name, tensors, f"{name}.pt"), model_name or name, task, FETCHED / f"{name}.pt")
+    file = published_name(name)
+    try:
+        path = fetch_ultralytics(file)
+    except WeightsError:
+        if task == yolo.CLASSIFY:
+            check_backbone(name.removesuffix(".pt"))  # it offers near names
+        raise
+    if path is None:
+        architecture = model_name or re.sub(r"^(yolov[35].*)u$", r"\1", Path(file).stem)
+        return _go_on_without(file, f"put it into {FETCHED}/ to start from it", architecture, task)
+    return _read_file(path, task, model_name)
+
+
+def _go_on_without(file: str, remedy: str, model_name: str, task: str) -> Start:
+    other = _read_shipped(model_name, task)
+    told = f"{file} is not on disk and could not be fetched; {remedy}"
+    return replace(other, told=f"{told}. Going on with {other.told}")
+
+
 def _count_matches(found: Start, model_name: str, task: str, path: Path) -> Start:
-    build = yolo.build_detector if task == yolo.DETECT else yolo.build_classifier
+    build = yolo.build_detector if task == yolo.DETECT else build_backbone
     model = build(model_name, class_count=1)
     matched = yolo.transfer(model, found.tensors)
     if not matched:
@@ -164,39 +208,6 @@ def _count_matches(found: Start, model_name: str, task: str, path: Path) -> Star
         )
     told = f"{model_name} from {found.told}: {matched} of its {len(found.tensors)} tensors match"
     return Start(model_name, found.tensors, told, complete=matched == len(model.state_dict()))
-
-
-def _go_on_without(start: str, model_name: str | None, task: str) -> Start:
-    architecture = re.sub(r"^(yolov[35].*)u$", r"\1", Path(start).stem)
-    other = _read_shipped(model_name or architecture, task)
-    told = f"{_published_name(start)} is not on disk and could not be fetched; put it into {FETCHED}/ to start from it"
-    return replace(other, told=f"{told}. Going on with {other.told}")
-
-
-def _published_name(name: str) -> str:
-    """YOLOv5 and v3 are published in Ultralytics' own format under a name with a u."""
-    stem = name.removesuffix(".pt")
-    if re.fullmatch(r"yolov5[nsmlx]6?|yolov3(-tiny|-spp)?", stem):
-        stem += "u"
-    return f"{stem}.pt"
-
-
-def _fetch(name: str, folder: Path) -> Path | None:
-    """Fetch published weights unless they are there; None where they cannot be had."""
-    path = folder / name
-    if path.is_file():
-        return path
-    if name not in yolo.known_weights():
-        raise WeightsError(
-            "no such file, and no weights that Ultralytics publishes", where=name, remedy="check the spelling"
-        )
-    print(f"fetching {name} from {_RELEASE} into {folder}/ ...", file=sys.stderr, flush=True)
-    try:
-        with replacing(path) as temporary:
-            torch.hub.download_url_to_file(f"{_RELEASE}/{name}", str(temporary), progress=True)
-    except (OutputError, urllib.error.URLError, OSError):
-        return None
-    return path
 
 
 def _is_yolov5(path: Path) -> bool:

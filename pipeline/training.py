@@ -10,19 +10,22 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.briefing import brief_classifier, introduce, say_notes, tell_starts
 from pipeline.check import check_before_training
 from pipeline.config import Config, read_config
 from pipeline.console import counting
 from pipeline.dataset import DataSet, digest
 from pipeline.device import pick_device
-from pipeline.evaluate import Scores
+from pipeline.ensemble import Material, describe_members, make_material, read_starts, train_members
 from pipeline.files import write_text
 from pipeline.finder import Cropper, crop_sorted, read_cropper
 from pipeline.outcome import NewPair, draw_outcome, install_if_better, score_on_val
-from pipeline.planning import Plan, plan_training
-from pipeline.prepare import Prepared, prepare
+from pipeline.plan import Plan
+from pipeline.planning import plan_training
+from pipeline.prepare import DetectorData, prepare
 from pipeline.runs import Run, claimed, open_run
-from pipeline.stages import StageRoom, train_classifier_stage, train_detector_stage
+from pipeline.scores import Scores
+from pipeline.stages import Spot, StageRoom, train_detector_stage
 from pipeline.starts import Start, read_stage_start
 from pipeline.weights import STAGES, check_owner, default_weights, installed_versions, weights_file
 from pipeline.yolo import Epoch
@@ -62,7 +65,7 @@ class _Starts:
     """What the stages start from; sorted photos train no detector."""
 
     detector: Start | None
-    classifier: Start
+    backbones: dict[str, Start]
 
 
 def train(data_file: Path, console: Console, *, retune: bool = False) -> Training:
@@ -88,7 +91,7 @@ def train(data_file: Path, console: Console, *, retune: bool = False) -> Trainin
     with claimed(runs):
         run = open_run(runs, _fingerprint(config, dataset), fresh=retune)
         room = _Room(config, dataset, run, device, console, cropper)
-        _introduce(room)
+        introduce(dataset, config, run, device, console)
         located = crop_sorted(dataset, cropper, device, console)
         return _train_in(replace(room, dataset=located), weights, retune=retune)
 
@@ -100,8 +103,10 @@ def _train_in(room: _Room, weights: Path, *, retune: bool) -> Training:
     starts = _read_starts(room)
     with counting(console, "preparing photos", len(room.dataset.train) + len(room.dataset.val)) as advance:
         prepared = prepare(room.dataset, room.config, run.folder / "prepared", on_photo=advance)
-    _say(console, prepared.notes)
-    epochs = _train_stages(room, plan, prepared, starts)
+    say_notes(console, prepared.notes)
+    material = make_material(prepared, room.dataset.class_names, room.config.classifier, room.config.seed, console)
+    brief_classifier(room.config, material, run.folder, console)
+    epochs = _train_stages(room, plan, prepared.detector, material, starts)
     pair = _new_pair(room, starts)
     judged, scores = score_on_val(pair)
     draw_outcome(pair, run.folder, epochs, judged, scores)
@@ -135,48 +140,27 @@ def _plan(room: _Room, *, retune: bool) -> Plan:
 def _read_starts(room: _Room) -> _Starts:
     config = room.config
     detector = read_stage_start("detector", config.detector) if config.classes_from == "labels" else None
-    starts = _Starts(detector, read_stage_start("classifier", config.classifier))
-    told = "no detector is trained: " + _crop_words(room) if detector is None else f"detector starts as {detector.told}"
-    room.console.print(told)
-    room.console.print(f"classifier starts as {starts.classifier.told}")
+    starts = _Starts(detector, read_starts(config.classifier))
+    tell_starts(starts.detector, starts.backbones.values(), room.cropper, room.console)
     return starts
 
 
-def _introduce(room: _Room) -> None:
-    dataset, console = room.dataset, room.console
-    parts = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
-    sizes = ", ".join(f"{len(photos)} {part}" for part, photos in parts.items() if photos)
-    boxes = sum(len(annotation.subjects) for annotation in dataset.train)
-    unit = "boxes" if room.config.classes_from == "labels" else "sorted photos"
-    console.print(f"data set {dataset.name}: {sizes} photos, {len(dataset.class_names)} classes")
-    console.print(f"{boxes} {unit} to learn from, on {_device_words(room.device)}")
-    if room.run.continued:
-        console.print(f"going on with {room.run.folder}, which was stopped")
-    _say(console, dataset.notes)
-
-
-def _crop_words(room: _Room) -> str:
-    if room.cropper is not None:
-        return f"{room.cropper.weights} crops the subject out"
-    return "every photo is one subject, background and all (detector: weights: names a trained one to crop with)"
-
-
-def _device_words(device: str) -> str:
-    return f"GPU {device}" if device.isdigit() else {"cpu": "the CPU", "mps": "the Mac's GPU"}[device]
-
-
-def _train_stages(room: _Room, plan: Plan, prepared: Prepared, starts: _Starts) -> tuple[list[Epoch], list[Epoch]]:
-    """Train what there is to train; the epochs of each stage."""
-    stages = StageRoom(room.run, plan, room.device, room.config.memory is not None, room.console)
+def _train_stages(
+    room: _Room, plan: Plan, data: DetectorData | None, material: Material, starts: _Starts
+) -> tuple[list[Epoch], list[Epoch]]:
+    """Train what there is to train; the epochs of the detector, and of the classifier's first network."""
+    folder, pair = room.run.folder, room.run.folder / "weights"
+    stages = StageRoom(plan, room.device, room.config.memory is not None, room.console, room.run.note)
     detector_epochs: list[Epoch] = []
-    if starts.detector is not None and prepared.detector is not None:
-        detector_epochs = train_detector_stage(stages, starts.detector, prepared.detector)
+    if starts.detector is not None and data is not None:
+        spot = Spot("detector", folder / "detector", weights_file(pair, "detector"), "detector")
+        trained = train_detector_stage(stages, starts.detector, data, spot)
+        detector_epochs, stages = trained.epochs, stages.with_plan(trained.plan)
     elif room.cropper is not None:
-        target = weights_file(stages.pair, "detector")
+        target = weights_file(pair, "detector")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(room.cropper.weights, target)
-    names = room.dataset.class_names
-    return detector_epochs, train_classifier_stage(stages, starts.classifier, prepared, names)
+    return detector_epochs, train_members(stages, starts.backbones, material, folder, pair)[0]
 
 
 def _new_pair(room: _Room, starts: _Starts) -> NewPair:
@@ -185,13 +169,8 @@ def _new_pair(room: _Room, starts: _Starts) -> NewPair:
         config=room.config,
         dataset=room.dataset,
         detector=None if starts.detector is None else starts.detector.model_name,
-        classifier=starts.classifier.model_name,
+        classifier=describe_members(room.config.classifier),
         cropper=room.cropper,
         device=room.device,
         console=room.console,
     )
-
-
-def _say(console: Console, notes: tuple[str, ...]) -> None:
-    for note in notes:
-        console.print(f"note: {note}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -22,7 +23,7 @@ TRAIN_FIRST = "train first: make train, or python -m pipeline train"
 
 STAGES = ("detector", "classifier")
 _SUFFIXES = (".pt", ".json")
-_PACKAGES = ("ultralytics", "torch", "torchvision")
+_PACKAGES = ("ultralytics", "timm", "torch", "torchvision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,12 @@ class Card:
     whole_photo: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        if not 0 <= self.sure_from <= 1:
+            raise ValueError(f"sure_from must lie between 0 and 1, got {self.sure_from}")
 
 
 @dataclass(frozen=True, slots=True)

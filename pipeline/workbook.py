@@ -344,7 +344,7 @@ class _SummarySheet:
         chart.set_y_axis({"reverse": True, "major_tick_mark": "none"})  # the first class on top, as in the table
         chart.set_x_axis({"min": 0, "visible": False, "major_gridlines": {"visible": False}})
         chart.set_size({"width": 480, "height": min(90 + 30 * (last - first + 1), 1600)})
-        self._sheet.insert_chart(first - 2, 5, chart)
+        self._sheet.insert_chart(first - 2, 5, chart, {"x_offset": 24})
 
 
 def _header_formats(workbook: _Xlsx, columns: Sequence[Column[Row]], *, valign: str) -> list[_Xlsx]:

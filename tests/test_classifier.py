@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ import torch
 from torch.nn import functional
 
 from pipeline import yolo
+from pipeline.backbones import build_backbone
 from pipeline.boxes import Box
 from pipeline.classifier import ClassifierJob, train_classifier, train_classifier_apart
 from pipeline.classifying import Classifier
 from pipeline.crops import cut_crop
 from pipeline.environment import ROOT
-from pipeline.errors import ConfigError, DataError, WeightsError
+from pipeline.errors import ConfigError, CropsortError, DataError, WeightsError
 from pipeline.images import read_photo, write_jpeg
 from pipeline.prepare import CropSource
 from pipeline.settings import ClassifierSettings
@@ -42,7 +44,7 @@ def draw_colours(folder: Path, count: int) -> tuple[CropSource, ...]:
 
 
 def make_job(
-    folder: Path, *, count: int = 24, seed: int = 0, most: int = 2, batch: int = 4, patience: int = 100
+    folder: Path, *, count: int = 24, seed: int = 0, most: int = 2, batch: int = 4, **settings: Any
 ) -> ClassifierJob:
     return ClassifierJob(
         model_name="yolo11n-cls",
@@ -50,7 +52,9 @@ def make_job(
         class_names=NAMES,
         train=draw_colours(folder / "train", count),
         val=draw_colours(folder / "val", 8),
-        settings=ClassifierSettings(imgsz=32, batch=batch, epochs=most, patience=patience),
+        settings=ClassifierSettings.model_validate(
+            {"imgsz": 32, "batch": batch, "epochs": most, "patience": 100, **settings}
+        ),
         folder=folder / "run",
         seed=seed,
         device="cpu",
@@ -95,7 +99,7 @@ Learnt = tuple[ClassifierJob, list[yolo.Epoch], Path]
 def test_two_colours_are_learnt_in_seconds(learnt: Learnt) -> None:
     job, _, weights = learnt
     crops = [cut_crop(read_photo(source.file).pixels, source.box, side=32, margin=0.05) for source in job.val]
-    rows = Classifier(weights, NAMES, device="cpu").classify(crops)
+    rows = Classifier(weights, NAMES, device="cpu", imgsz=32).classify(crops)
     assert [max(row, key=row.__getitem__) for row in rows] == [source.class_name for source in job.val]
     assert all(sum(row.values()) == pytest.approx(1) for row in rows)
 
@@ -111,7 +115,7 @@ def test_best_epoch_is_kept_and_not_the_last(learnt: Learnt) -> None:
     losses = [epoch.losses["val"] for epoch in epochs]
     assert min(losses) < losses[-1] - 0.01
     crops = [cut_crop(read_photo(source.file).pixels, source.box, side=32, margin=0.05) for source in job.val]
-    rows = Classifier(weights, NAMES, device="cpu").classify(crops)
+    rows = Classifier(weights, NAMES, device="cpu", imgsz=32).classify(crops)
     table = torch.tensor([[row[name] for name in NAMES] for row in rows]).log()
     targets = torch.tensor([NAMES.index(source.class_name) for source in job.val])
     assert float(functional.nll_loss(table, targets)) == pytest.approx(min(losses), rel=0.02)
@@ -258,16 +262,75 @@ def test_fewer_than_two_crops_are_an_error(tmp_path: Path, count: int) -> None:
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_few_crops_are_enough(tmp_path: Path, count: int) -> None:
     run(make_job(tmp_path, count=count, most=1), tmp_path / "classifier.pt")
-    assert Classifier(tmp_path / "classifier.pt", NAMES, device="cpu").classify([]) == []
+    assert Classifier(tmp_path / "classifier.pt", NAMES, device="cpu", imgsz=32).classify([]) == []
 
 
-def test_another_number_of_classes_is_refused(learnt: Learnt) -> None:
-    for names in (("one",), ("one", "two", "three")):
-        with pytest.raises(WeightsError, match=f"not a classifier of {len(names)} classes - train again"):
-            Classifier(learnt[2], names, device="cpu")
+EVERYTHING: dict[str, Any] = {
+    "layers": "head-first",
+    "schedule": "plateau",
+    "patience": 2,
+    "balance": "weights",
+    "mixup": 1.0,
+}
 
 
-def test_detector_is_no_classifier(tmp_path: Path) -> None:
-    yolo.write_checkpoint(tmp_path / "detector.pt", yolo.Checkpoint("yolov5n", yolo.DETECT, {}))
-    with pytest.raises(WeightsError, match="not a classifier - train one: make train"):
-        Classifier(tmp_path / "detector.pt", NAMES, device="cpu")
+@pytest.mark.parametrize("model_name", ["mobilenetv3_small_050", pytest.param("yolo11n-cls", marks=pytest.mark.slow)])
+def test_all_settings_at_once_come_out_bit_by_bit_the_same_after_a_stop(tmp_path: Path, model_name: str) -> None:
+    whole = replace(make_job(tmp_path, count=8, most=3, **EVERYTHING), model_name=model_name)
+    run(whole, tmp_path / "whole.pt")
+    stopped = replace(whole, folder=tmp_path / "stopped")
+    for until in (0.34, 0.9):
+        with pytest.raises(KeyboardInterrupt):
+            run(stopped, tmp_path / "stopped.pt", until=until)
+    assert run(stopped, tmp_path / "stopped.pt") == [3]
+    assert same(tmp_path / "stopped.pt", tmp_path / "whole.pt")
+
+
+@pytest.mark.parametrize("model_name", ["yolo11n-cls", "mobilenetv3_small_050"])
+def test_head_alone_is_all_that_moves(tmp_path: Path, model_name: str) -> None:
+    torch.manual_seed(7)
+    begun = build_backbone(model_name, class_count=2).state_dict()
+    yolo.write_checkpoint(tmp_path / "start.pt", yolo.Checkpoint(model_name, yolo.CLASSIFY, begun))
+    job = replace(make_job(tmp_path, count=8, most=1, layers="head", lr0=0.1), model_name=model_name)
+    run(replace(job, start=tmp_path / "start.pt"), tmp_path / "classifier.pt")
+    tensors = yolo.read_checkpoint(tmp_path / "classifier.pt").tensors
+    moved = [tensor.shape for name, tensor in tensors.items() if not torch.equal(tensor, begun[name])]
+    assert [(len(shape), shape[0]) for shape in moved] == [(2, 2), (1, 2)]
+
+
+def test_rate_is_that_of_the_settings(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=8, most=1, lr0=1e-4, schedule="plateau")
+    epochs: list[yolo.Epoch] = []
+    train_classifier(job, tmp_path / "classifier.pt", on_step=lambda _: None, on_epoch=epochs.append)
+    assert epochs[0].rate == 1e-4
+
+
+def test_loss_that_is_no_number_is_one_line(tmp_path: Path) -> None:
+    """A rate that no data.yaml can say: a network of this size bears any that it can."""
+    job = make_job(tmp_path, count=8, most=3, layers="head-first")
+    wild = replace(job, settings=job.settings.model_copy(update={"lr0": 1e30}))
+    with pytest.raises(
+        CropsortError, match=r"classifier - the (training loss|loss on val) is .* at a learning rate of"
+    ):
+        run(wild, tmp_path / "classifier.pt")
+    assert not (tmp_path / "classifier.pt").exists()
+
+
+def test_one_class_alone_takes_one_epoch_and_a_note(tmp_path: Path) -> None:
+    job = make_job(tmp_path, count=8, most=30)
+    sources = tuple(replace(source, class_name="red") for source in job.train)
+    told: list[object] = []
+    train_classifier_apart(
+        replace(job, class_names=("red",), train=sources, val=sources), tmp_path / "c.pt", told.append
+    )
+    assert told[0] == "'red' is the only class: nothing to tell apart, one epoch is enough"
+    (epoch,) = (message for message in told if isinstance(message, yolo.Epoch))
+    assert (epoch.number, epoch.epochs, epoch.scores) == (1, 1, {"top-1": 1.0})
+
+
+@pytest.mark.parametrize(("balance", "shown"), [("weights", 0), ("oversample", 1), ("undersample", 1)])
+def test_class_of_one_sample_or_none_is_trained_with(tmp_path: Path, balance: str, shown: int) -> None:
+    job = make_job(tmp_path, count=8, most=1, balance=balance)
+    common = tuple(replace(source, class_name="red") for source in job.train)
+    rare = tuple(replace(source, class_name=NAMES[0]) for source in job.train[:shown])
+    assert run(replace(job, train=common + rare), tmp_path / "classifier.pt") == [1]

@@ -15,16 +15,19 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from conftest import Run
 
 from pipeline.environment import ROOT
+from pipeline.members import read_members
 from pipeline.runs import open_run, read_epochs
-from pipeline.weights import has_pair
+from pipeline.weights import has_pair, read_cards
+from pipeline.yolo import read_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="Windows sends no signals")]
 
 
-def change(data: Path, stage: str, **changes: int) -> None:
+def change(data: Path, stage: str, **changes: int | str) -> None:
     """Replace settings of a stage in data.yaml; the others stay pinned."""
     text = data.read_text(encoding="utf-8")
     for name, value in changes.items():
@@ -90,6 +93,35 @@ def test_killed_training_goes_on_with_the_same_command(tiny: Path, cropsort: Run
     assert [epoch.number for epoch in read_epochs(tiny / "runs" / "tiny" / "1" / stage)] == [1, 2, 3, 4, 5, 6]
     assert has_pair(tiny / "weights" / "tiny")
     assert open_run(tiny / "runs" / "tiny", "any").folder.name == "2"
+
+
+def test_networks_that_are_done_are_not_trained_again(tiny: Path, cropsort: Run) -> None:
+    change(tiny / "data.yaml", "classifier", epochs="3, folds: 2, ensemble: mobilenetv3_small_050")
+    with training(tiny, until="classifier 3/4  epoch   1/3") as run:
+        worker = worker_of(run)
+        run.kill()
+        wait_until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    folder = tiny / "runs" / "tiny" / "1"
+    done = {path: path.stat().st_mtime_ns for path in folder.glob("classifier*/trained.pt")}
+    assert {path.parent.name for path in done} == {"classifier", "classifier-2"}
+    assert not (folder / "weights" / "classifier.pt").exists()
+    answer = cropsort("train", cwd=tiny)
+    assert answer.returncode == 0, answer.stderr
+    assert not re.search(r"classifier [12]/4", answer.stdout)
+    assert "classifier 4/4: mobilenetv3_small_050, held out: fold 2 of 2\n" in answer.stdout
+    assert done == {path: path.stat().st_mtime_ns for path in done}
+    names = ["classifier", *(f"classifier-{number}" for number in (2, 3, 4))]
+    assert [[epoch.number for epoch in read_epochs(folder / name)] for name in names] == [[1, 2, 3]] * 4
+    members = read_members(tiny / "weights" / "tiny" / "classifier.pt")
+    assert [one.model_name for one in members] == ["yolo11n-cls"] * 2 + ["mobilenetv3_small_050"] * 2
+    for name, member in zip(names, members, strict=True):
+        own = read_checkpoint(folder / name / "trained.pt").tensors
+        assert all(torch.equal(own[key], tensor) for key, tensor in member.tensors.items())
+    state = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert list(state["plan"]) == ["detector", "classifier", "classifier:mobilenetv3_small_050"]
+    assert {f"{name}_peak_bytes" for name in names} < state.keys()
+    card = read_cards(tiny / "weights" / "tiny").classifier
+    assert card.model_name == "yolo11n-cls + mobilenetv3_small_050 (2 folds)"
 
 
 def test_training_that_the_system_kills_goes_on_by_itself_with_half_the_batch(tiny: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.boxes import Box, iou
-from pipeline.crops import JITTER, cut_crop, cut_subject, jitter_box, letterbox
+from pipeline.crops import JITTER, cut_crop, cut_subject, jitter_box, letterbox, letterbox_changed
 from pipeline.images import GREY, Pixels
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -84,6 +84,29 @@ def test_any_box_gives_a_full_crop_of_pixels_of_the_photo(box: Box) -> None:
 def test_subject_is_every_pixel_that_the_box_touches() -> None:
     pixels = np.arange(100 * 3, dtype=np.uint8).reshape(10, 10, 3)
     assert np.array_equal(cut_subject(pixels, Box(2.9, 3.1, 5.1, 4.0)), pixels[3:4, 2:6])
+
+
+@pytest.mark.parametrize("size", [(90, 60), (60, 90), (64, 64), (30, 20)])
+def test_unchanged_it_is_the_letterbox(size: tuple[int, int]) -> None:
+    ramp = np.linspace(100, 140, size[0])[None, :, None] * np.ones((size[1], 1, 3))
+    pixels = ramp.astype(np.uint8)
+    same = letterbox_changed(pixels, np.eye(2, 3), 64).astype(int)
+    inside = np.abs(same - letterbox(pixels, 64))[2:-2, 2:-2]
+    assert inside.mean() < 1  # but for the blended edge
+
+
+def test_change_turns_scales_and_moves_around_the_middle() -> None:
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[8:24, 40:56] = 255  # upper right
+    quarter = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])
+    assert np.array_equal(letterbox_changed(pixels, quarter, 64), np.rot90(pixels, -1))
+    moved = letterbox_changed(pixels, np.array([[1.0, 0.0, 0.25], [0.0, 1.0, -0.125]]), 64)
+    assert (moved[:16, 56:] == 255).all()
+    assert (moved[56:] == GREY).all()
+    assert (moved[:, :16] == GREY).all()
+    halved = letterbox_changed(pixels, np.array([[0.5, 0.0, 0.0], [0.0, 0.5, 0.0]]), 64)
+    assert is_near(halved, (255, 255, 255)).sum() == pytest.approx(64, abs=8)
+    assert (halved[:15] == GREY).all()
 
 
 def test_jitter_misses_as_a_detector_does() -> None:

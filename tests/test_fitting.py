@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,35 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline import yolo
-from pipeline.fitting import fit, one_cycle
+from pipeline.errors import CropsortError
+from pipeline.fitting import fit
 from pipeline.loading import EpochSampler, StepBatches
-from pipeline.resuming import Course, read_progress
+from pipeline.resuming import Course, Progress, read_progress
 
 Tensors = dict[str, Tensor]
 
 
 @dataclass
-class Noise(Dataset[tuple[Tensor, int]]):
+class Noise(Dataset[tuple[Tensor, Tensor]]):
     """Images whose class is easily told, another one for each number and, unless it is for val, for each epoch."""
 
     val: bool = False
+    mixed: bool = False
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int]:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor]:
         epoch, index = key
         rng = np.random.default_rng((0 if self.val else epoch + 1, index))
-        return torch.from_numpy(rng.random((3, 4, 4), np.float32) * 0.5 + index % 2 * 0.2), index % 2
+        image = torch.from_numpy(rng.random((3, 4, 4), np.float32) * 0.5 + index % 2 * 0.2)
+        part = rng.random() * 0.4
+        return image, torch.tensor([1 - part, part] if self.mixed else index % 2)
+
+
+def make_network(dropout: float = 0.5, *, norm: bool = False) -> nn.Sequential:
+    """A small one, on request with batch norm, which sees the size of a batch and learns whatever the rate is."""
+    torch.manual_seed(1)
+    seen = [nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)] if norm else []
+    body = nn.Flatten(), nn.Linear(48, 16), nn.ReLU(), nn.Dropout(dropout)
+    return nn.Sequential(*seen, *body, nn.Linear(16, 2))
 
 
 @dataclass
@@ -44,14 +56,21 @@ class Training:
     rate: float = 1e-2
     dropout: float = 0.5
     workers: int = 0
-    epochs: list[int] = field(default_factory=list)
+    norm: bool = False
+    mixed: bool = False
+    class_weights: tuple[float, float] | None = None
     steps: list[float] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    told: list[yolo.Epoch] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> list[int]:
+        return [epoch.number for epoch in self.told]
 
     def run(self, *, until: float = 2.0) -> Tensors:
         """Train until more than this part is done; the weights at the end."""
-        torch.manual_seed(1)
-        network = nn.Sequential(nn.Flatten(), nn.Linear(48, 16), nn.ReLU(), nn.Dropout(self.dropout), nn.Linear(16, 2))
+        network = make_network(self.dropout, norm=self.norm)
         torch.manual_seed(len(self.steps))  # what other code draws must not matter
 
         def on_step(done: float) -> None:
@@ -59,15 +78,30 @@ class Training:
             if done > until:
                 raise KeyboardInterrupt
 
-        def keep() -> None:
+        def keep(tensors: Mapping[str, Tensor]) -> None:
             self.kept.append(len(self.epochs) + 1)
-            torch.save(network.state_dict(), self.course.best)
+            torch.save(dict(tensors), self.course.best)
 
         batches = StepBatches(EpochSampler(self.count, 3), batch=self.batch, accumulate=self.accumulate)
-        train = DataLoader(Noise(), batch_sampler=batches, **self.loading())
+        train = DataLoader(Noise(mixed=self.mixed), batch_sampler=batches, **self.loading())
         val = DataLoader(Noise(val=True), 8, sampler=EpochSampler(16, None))
-        fit(network, self.course, self.rate, train, val, on_step=on_step, on_epoch=self.on_epoch, keep=keep)
+        fit(
+            network,
+            self.course,
+            self.rate,
+            train,
+            val,
+            on_step=on_step,
+            on_epoch=self.on_epoch,
+            on_note=self.notes.append,
+            keep=keep,
+            head=list(network[-1].parameters()),
+            class_weights=self.class_weights,
+        )
         return network.state_dict()
+
+    def read_best(self) -> Tensors:
+        return dict(torch.load(self.course.best, weights_only=True))
 
     def loading(self) -> dict[str, Any]:
         if not self.workers:
@@ -75,7 +109,7 @@ class Training:
         return {"num_workers": self.workers, "persistent_workers": True, "multiprocessing_context": "spawn"}
 
     def on_epoch(self, epoch: yolo.Epoch) -> None:
-        self.epochs.append(epoch.number)
+        self.told.append(epoch)
 
     def stop(self, until: float) -> None:
         with pytest.raises(KeyboardInterrupt):
@@ -99,24 +133,6 @@ def same(one: Tensors, other: Tensors) -> bool:
     return all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
-@pytest.mark.parametrize("steps", [1, 2, 6, 7, 14, 20, 37, 300])
-def test_learning_rate_and_momentum_are_those_of_torch(steps: int) -> None:
-    optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(1))], lr=1.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-4, total_steps=steps, pct_start=0.15)
-    for done in range(steps):
-        group = optimizer.param_groups[0]
-        assert one_cycle(done, steps, 3e-4) == (group["lr"], group["betas"][0])
-        optimizer.step()
-        if done + 1 < steps:
-            schedule.step()
-
-
-def test_rate_depends_on_the_part_that_is_done_and_hardly_on_the_number_of_steps() -> None:
-    for part in (0.0, 0.1, 0.4, 0.9):
-        few, many = (one_cycle(round(part * steps), steps, 1.0)[0] for steps in (400, 4000))
-        assert few == pytest.approx(many, abs=0.02)
-
-
 @pytest.mark.parametrize("until", [0.25, 0.5, 0.75, 0.6])
 def test_stopped_training_comes_out_as_if_it_had_not_been(make: Make, until: float) -> None:
     whole, stopped = make("whole"), make("stopped")
@@ -124,8 +140,8 @@ def test_stopped_training_comes_out_as_if_it_had_not_been(make: Make, until: flo
     stopped.stop(until)
     assert same(stopped.run(), wanted)
     assert stopped.epochs == whole.epochs == [1, 2, 3, 4]
-    assert torch.load(stopped.course.best, weights_only=True).keys() == wanted.keys()
-    assert same(torch.load(stopped.course.best, weights_only=True), torch.load(whole.course.best, weights_only=True))
+    assert stopped.read_best().keys() == wanted.keys()
+    assert same(stopped.read_best(), whole.read_best())
 
 
 def test_training_that_is_stopped_in_every_epoch_comes_to_its_end(make: Make) -> None:
@@ -224,3 +240,122 @@ def test_what_a_killed_process_left_half_written_goes(make: Make) -> None:
     left.write_bytes(b"half")
     training.run()
     assert sorted(path.name for path in training.course.folder.iterdir()) == ["best.pt", "last.ckpt"]
+
+
+def test_all_at_once_comes_out_the_same_after_a_stop(make: Make) -> None:
+    whole, stopped = (
+        make(name, epochs=6, patience=3, norm=True, mixed=True, class_weights=(0.5, 1.5))
+        for name in ("whole", "stopped")
+    )
+    for training in (whole, stopped):
+        training.course = replace(training.course, head_epochs=2, schedule="plateau", average=0.99)
+    wanted = whole.run()
+    for until in (0.1, 1 / 3, 0.5, 0.7):
+        stopped.stop(until)
+    assert same(stopped.run(), wanted)
+    assert stopped.read_best().keys() == wanted.keys()
+    assert same(stopped.read_best(), whole.read_best())
+    assert [epoch.rate for epoch in stopped.told] == [epoch.rate for epoch in whole.told]
+
+
+def test_all_but_the_head_stays_bit_by_bit_as_it_was(make: Make) -> None:
+    training = make("one", epochs=2, norm=True)
+    training.course = replace(training.course, head_epochs=2, average=0.9)
+    begun, learnt = make_network(norm=True).state_dict(), training.run()
+    moved = {name for name, tensor in begun.items() if not torch.equal(tensor, learnt[name])}
+    assert moved == {"6.weight", "6.bias"}
+    kept = training.read_best()
+    assert {name for name, tensor in begun.items() if not torch.equal(tensor, kept[name])} == moved
+
+
+def test_after_the_head_the_whole_network_learns(make: Make) -> None:
+    training = make("one", epochs=2, norm=True)
+    training.course = replace(training.course, head_epochs=1)
+    begun, learnt = make_network(norm=True).state_dict(), training.run()
+    assert not any(torch.equal(tensor, learnt[name]) for name, tensor in begun.items())
+    assert training.told[0].rate == training.told[1].rate  # a cycle each
+
+
+def test_patience_does_not_count_while_the_head_learns_alone(make: Make) -> None:
+    training = make("one", epochs=20, patience=2, rate=0.0)
+    training.course = replace(training.course, head_epochs=5)
+    training.run()
+    assert training.epochs == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_rate_is_halved_on_a_plateau(make: Make) -> None:
+    training = make("one", epochs=9, patience=5, rate=2.0**-99)  # too little to move anything
+    training.course = replace(training.course, schedule="plateau")
+    training.run()
+    assert [epoch.rate * 2**99 for epoch in training.told[1:]] == [1, 1, 0.5, 0.5, 0.25]
+
+
+def test_average_is_what_val_sees_and_what_is_kept(make: Make) -> None:
+    training = make("one", epochs=3, norm=True, dropout=0.0)
+    training.course = replace(training.course, average=0.999)
+    last = training.run()
+    assert training.kept == [1, 2, 3]
+    kept = training.read_best()
+    assert not any(torch.equal(last[name], tensor) for name, tensor in kept.items() if tensor.is_floating_point())
+    assert torch.equal(last["1.num_batches_tracked"], kept["1.num_batches_tracked"])
+    network = make_network(norm=True)
+    network.load_state_dict(kept)
+    assert measure_val(network) == pytest.approx(training.told[-1].losses["val"], abs=1e-6)
+
+
+def measure_val(network: nn.Module) -> float:
+    images, targets = zip(*(Noise(val=True)[0, index] for index in range(16)), strict=True)
+    with torch.inference_mode():
+        return float(nn.functional.cross_entropy(network.eval()(torch.stack(images)), torch.stack(targets)))
+
+
+def test_class_that_weighs_more_is_said_more_often(make: Make) -> None:
+    rare, common = (make(name, class_weights=weights) for name, weights in (("r", (0.1, 1.9)), ("c", (1.9, 0.1))))
+    out = []
+    for training in (rare, common):
+        network = make_network()
+        network.load_state_dict(training.run())
+        with torch.inference_mode():
+            out.append(float(network.eval()(torch.full((1, 3, 4, 4), 0.35)).softmax(1)[0, 1]))
+    assert out[0] > 0.5 > out[1]
+
+
+def test_weights_of_classes_count_the_same_in_smaller_batches(make: Make) -> None:
+    whole = make("whole", batch=8, dropout=0.0, class_weights=(0.1, 1.9))
+    small = make("small", batch=2, accumulate=4, dropout=0.0, class_weights=(0.1, 1.9))
+    wanted, got = whole.run(), small.run()
+    assert all(torch.allclose(tensor, got[name], atol=1e-5) for name, tensor in wanted.items())
+
+
+def test_loss_that_is_no_number_at_once_is_one_line(make: Make) -> None:
+    training = make("one", rate=1e38)
+    found = r"classifier - the training loss is nan in epoch 1, batch 2 of 6, at a learning rate of \d\.\de\+37"
+    with pytest.raises(CropsortError, match=f"{found} - expected a finite one - a lower lr0 than 1e\\+38 under"):
+        training.run()
+    assert not training.epochs
+
+
+def test_loss_that_becomes_no_number_ends_the_training_with_the_best_epoch(make: Make) -> None:
+    training = make("one", epochs=9)
+    training.stop(0.4)
+    training.rate = 1e38
+    training.run()
+    assert training.epochs == [1, 2, 3]
+    (note,) = training.notes
+    assert "the training loss is nan in epoch 4, batch 2 of 6, at a learning rate of" in note
+    assert f"training ends here with the weights of epoch {training.kept[-1]}, the best so far" in note
+    assert read_progress(training.course) == Progress(3, finished=True)
+
+
+def test_loss_on_val_that_is_no_number_counts_as_well(make: Make) -> None:
+    """The last step of an epoch can be the one too many."""
+    training = make("one", count=4, rate=1e37)
+    with pytest.raises(CropsortError, match="the loss on val is nan after epoch 1, at a learning rate of"):
+        training.run()
+
+
+def test_epoch_says_its_time_and_what_of_it_was_waited(make: Make) -> None:
+    training = make("one", epochs=2)
+    training.stop(0.5)
+    training.run()
+    assert all(epoch.seconds > 0 and 0 < epoch.waited < 1 for epoch in training.told)

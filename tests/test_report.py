@@ -64,16 +64,18 @@ PLAIN = [
 ]
 
 
-def _prediction(probabilities: dict[str, float] | None = None) -> Prediction:
+def _prediction(probabilities: dict[str, float] | None = None, *, sure: bool = True) -> Prediction:
     box = Box(10.4, 20.6, 110.4, 90.2)
-    return Prediction(Detection(box, 0.8), probabilities or {"고양이": 0.9, "강아지": 0.0812, "까치": 0.0188})
+    return Prediction(
+        Detection(box, 0.8), probabilities or {"고양이": 0.9, "강아지": 0.0812, "까치": 0.0188}, sure=sure
+    )
 
 
 def _dozen() -> list[PhotoResult]:
     found = [
         PhotoResult(name, "ok", (4032, 3024), "2025-04-11 10:20:30", 0.1234, (_prediction(),)) for name in LINKED_NAMES
     ]
-    two = (_prediction(), _prediction({"고양이": 0.3, "강아지": 0.6, "까치": 0.1}))
+    two = (_prediction(), _prediction({"고양이": 0.3, "강아지": 0.6, "까치": 0.1}, sure=False))
     return [
         *found,
         PhotoResult("두 마리.jpg", "ok", (3024, 4032), None, 0.2, two),
@@ -159,6 +161,7 @@ def test_a_box_is_told_in_full(book: Any) -> None:
         "photo": LINKED_NAMES[0],
         "class": "고양이",
         "class confidence": 0.9,
+        "unsure": None,
         "runner-up": "강아지",
         "runner-up confidence": 0.0812,
         "detector confidence": 0.8,
@@ -168,6 +171,17 @@ def test_a_box_is_told_in_full(book: Any) -> None:
         "bottom (px)": 90,
         "captured": datetime(2025, 4, 11, 10, 20, 30),
     }
+
+
+def test_unsure_boxes_say_so_and_are_counted(report: ReportFiles, book: Any, tmp_path: Path) -> None:
+    rows = [row["unsure"] for row in _rows(book["Detections"]) if row["photo"] == "두 마리.jpg"]
+    assert rows == [None, "yes"]
+    assert [row["photo"] for row in _csv_rows(report.detections) if row["unsure"]] == ["두 마리.jpg"]
+    summary = list(book["Summary"].iter_rows(values_only=True, max_col=5))
+    assert ("to check", "1 of 9 boxes: see Detections, unsure") in [row[:2] for row in summary]
+    assert [(row[0], row[4]) for row in summary if row[0] in CLASSES] == [("고양이", 0), ("강아지", 1), ("까치", 0)]
+    files = _write(tmp_path, _dozen()[:2])
+    assert "nothing: no box is unsure" in _texts(openpyxl.load_workbook(files.workbook)["Summary"])
 
 
 def test_a_photo_counts_its_boxes_by_class_and_an_unread_one_counts_nothing(book: Any) -> None:
@@ -255,7 +269,7 @@ def test_tables_are_set_up_for_reading_and_printing(book: Any) -> None:
         assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
     (scale,) = book["Detections"].conditional_formatting
     assert str(scale.sqref) == f"D2:D{book['Detections'].max_row}"
-    assert {book["Detections"].cell(2, place).number_format for place in (4, 6, 7)} == {"0%"}
+    assert {book["Detections"].cell(2, place).number_format for place in (4, 7, 8)} == {"0%"}
 
 
 def test_every_link_leads_to_its_photo(report: ReportFiles, book: Any) -> None:

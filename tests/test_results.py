@@ -14,8 +14,9 @@ from pipeline.errors import DataError
 from pipeline.results import Detection, PhotoResult, Prediction, read_results, to_json
 
 BOOK = Prediction(Detection(Box(1, 2.5, 30, 40), 0.75), {"만화": 0.2, "fairy tale": 0.7, "novel": 0.1})
+UNSURE = Prediction(BOOK.detection, BOOK.probabilities, sure=False)
 RESULTS = (
-    PhotoResult("책/a [1].jpg", "ok", (60, 40), "2024-02-29 10:00:00", 0.25, (BOOK, BOOK)),
+    PhotoResult("책/a [1].jpg", "ok", (60, 40), "2024-02-29 10:00:00", 0.25, (BOOK, UNSURE)),
     PhotoResult("b.jpg", "empty", (60, 40)),
     PhotoResult("c.jpg", "unreadable", error='truncated - "50 %"\n'),
     PhotoResult("d.mp4", "unsupported", error="no photo"),
@@ -32,6 +33,14 @@ def test_prediction_ranks_its_classes() -> None:
 def test_results_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     path = write_text(tmp_path / "results.jsonl", "".join(f"{to_json(result)}\n" for result in RESULTS))
     assert tuple(read_results(path)) == RESULTS
+
+
+def test_record_of_before_there_was_anything_unsure_is_read_as_sure(tmp_path: Path) -> None:
+    record = json.loads(to_json(RESULTS[0]))
+    assert [item.pop("sure") for item in record["predictions"]] == [True, False]
+    path = write_text(tmp_path / "results.jsonl", json.dumps(record))
+    (result,) = read_results(path)
+    assert [one.sure for one in result.predictions] == [True, True]
 
 
 def test_line_is_json_that_keeps_korean_readable_and_numbers_short() -> None:
@@ -63,7 +72,12 @@ def test_impossible_values_are_refused_when_made(make: Callable[[], object], sai
 
 
 @pytest.mark.parametrize(
-    "line", ["", "{", "[]", "{}", "3", '{"photo": "a"}', to_json(RESULTS[1]).replace("empty", "ok")]
+    "line",
+    [
+        *("", "{", "[]", "{}", "3", '{"photo": "a"}'),
+        to_json(RESULTS[1]).replace("empty", "ok"),
+        to_json(RESULTS[0]).replace('"sure": true', '"sure": "no"'),
+    ],
 )
 def test_line_that_is_no_result_is_told_with_its_number(tmp_path: Path, line: str) -> None:
     path = write_text(tmp_path / "results.jsonl", f"{to_json(RESULTS[0])}\n{line}\n")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PIL.Image import Transpose
+from torch import nn
 
 import pipeline
+from pipeline import yolo
 from pipeline.boxes import Box
 from pipeline.errors import ConfigError, PhotoError, WeightsError
 from pipeline.images import read_photo
@@ -161,6 +166,57 @@ def test_real_photos_are_the_same_in_all_orientations(sorter: Sorter, shared: Pa
 def test_load_is_all_that_a_program_needs(eager: Path, sorter: Sorter, photo: Path) -> None:
     assert pipeline.load is load
     check_alike(pipeline.load(str(eager), device="cpu")(str(photo)), sorter(photo))
+
+
+def change_card(pair: Path, folder: Path, **fields: object) -> Sorter:
+    """A copy of a pair with other fields in the classifier's card."""
+    shutil.copytree(pair, folder)
+    card = folder / "classifier.json"
+    card.write_text(json.dumps(json.loads(card.read_text(encoding="utf-8")) | fields), encoding="utf-8")
+    return Sorter(folder, device="cpu")
+
+
+def test_temperature_of_the_card_makes_probabilities_flatter(eager: Path, photo: Path, tmp_path: Path) -> None:
+    one = change_card(eager, tmp_path / "one", temperature=1.0)(photo)
+    other = change_card(eager, tmp_path / "other", temperature=3.0)(photo)
+    assert [a.class_name for a in one] == [b.class_name for b in other]
+    assert all(a.confidence > b.confidence for a, b in zip(one, other, strict=True))
+
+
+def draw_classifier(path: Path, class_count: int) -> None:
+    """One that was never trained, but says something else of each crop."""
+    torch.manual_seed(0)
+    network = yolo.build_classifier("yolo11n-cls", class_count=class_count).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # statistics are those of the one batch below
+    with torch.no_grad():
+        network(torch.rand(16, 3, 32, 32))
+    yolo.write_checkpoint(path, yolo.Checkpoint("yolo11n-cls", yolo.CLASSIFY, network.state_dict()))
+
+
+@pytest.mark.parametrize("flips", [False, True])
+def test_flips_of_the_card_make_a_crop_and_its_mirror_image_the_same(
+    eager: Path, tmp_path: Path, photo: Path, flips: bool
+) -> None:
+    pixels = read_photo(photo).pixels[:96, :96]
+    sorter = change_card(eager, tmp_path / "pair", test_flips=flips)
+    draw_classifier(tmp_path / "pair" / "classifier.pt", len(sorter.class_names))
+    sorter = Sorter(tmp_path / "pair", device="cpu")
+    views = pixels, np.ascontiguousarray(pixels[:, ::-1])
+    one, other = (sorter.classify(view, [Detection(Box(0, 0, 96, 96), 1.0)])[0].probabilities for view in views)
+    largest = max(abs(one[name] - other[name]) for name in sorter.class_names)
+    assert largest < 1e-6 if flips else largest > 1e-3
+
+
+def test_prediction_is_sure_from_the_card_s_probability_on(
+    sorter: Sorter, eager: Path, photo: Path, tmp_path: Path
+) -> None:
+    first = sorter(photo)[0].confidence
+    for sure_from, sure in ((first, True), (first + 1e-6, False)):
+        predictions = change_card(eager, tmp_path / str(sure), sure_from=sure_from)(photo)
+        assert predictions[0].sure is sure
+        assert all(one.sure is (one.confidence >= sure_from) for one in predictions)
 
 
 def test_missing_pair_and_device_are_said(tmp_path: Path, eager: Path) -> None:

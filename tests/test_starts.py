@@ -15,9 +15,13 @@ import pytest
 import torch
 
 from pipeline import yolo
-from pipeline.errors import WeightsError
-from pipeline.starts import Start, read_start, read_yolov5
+from pipeline.backbones import build_backbone
+from pipeline.errors import ConfigError, WeightsError
+from pipeline.settings import ClassifierSettings, DetectorSettings
+from pipeline.starts import Start, list_candidates, read_start, read_yolov5
 from pipeline.training import Training
+
+_SMALL = "mobilenetv3_small_050"
 
 
 class Trap:
@@ -203,3 +207,100 @@ def test_auto_without_shipped_weights_is_scratch_and_says_so() -> None:
     start = detector("auto", model_name="yolov9e")
     assert not start.tensors
     assert start.told == "yolov9e from scratch, as no weights for it are on disk: it will take longer"
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize(
+    ("model", "file", "going_on"),
+    [
+        (None, "yolo11n-cls.pt", "yolo11n-cls from yolo11n-cls-drawn.pt: 234 of its 236 tensors match"),
+        ("yolo11s-cls", "yolo11s-cls.pt", "yolo11s-cls from scratch, as no weights for it are on disk"),
+        (_SMALL, f"{_SMALL}.pt", f"{_SMALL} from scratch, as no weights for it are on disk"),
+        (f"{_SMALL}.lamb_in1k", f"{_SMALL}.lamb_in1k.pt", f"{_SMALL}.lamb_in1k from scratch"),
+    ],
+)
+def test_published_classifier_without_network_goes_on_and_says_so(
+    model: str | None, file: str, going_on: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = classifier("pretrained", model_name=model)
+    assert capsys.readouterr().err.startswith(f"fetching {file} from https://")
+    assert start.told.startswith(f"{file} is not on disk and could not be fetched; ")
+    assert f"weights/start/ to start from it. Going on with {going_on}" in start.told
+    assert list(Path().rglob("*.pt*")) == []
+
+
+@pytest.mark.usefixtures("offline")
+def test_published_detector_is_fetched_under_its_published_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert detector("pretrained").told.endswith(
+        "Going on with yolov5n from yolov5n-drawn.pt: 427 of its 427 tensors match"
+    )
+    assert capsys.readouterr().err.startswith("fetching yolov5nu.pt from https://")
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("start", ["pretrained", _SMALL, f"{_SMALL}.pt"])
+def test_weights_that_were_fetched_for_a_backbone_are_found_again(start: str) -> None:
+    tensors = build_backbone(_SMALL, class_count=1000).state_dict()
+    yolo.write_checkpoint(Path("weights", "start", f"{_SMALL}.pt"), yolo.Checkpoint(_SMALL, yolo.CLASSIFY, tensors))
+    told = f"{_SMALL} from {_SMALL}.pt: {len(tensors) - 2} of its {len(tensors)} tensors match"
+    assert classifier(start, model_name=_SMALL if start == "pretrained" else None).told == told
+    assert classifier("auto", model_name=_SMALL).told == told
+
+
+def test_file_of_a_timm_backbone_is_a_start(tmp_path: Path) -> None:
+    tensors = build_backbone(_SMALL, class_count=3).state_dict()
+    yolo.write_checkpoint(tmp_path / "own.pt", yolo.Checkpoint(_SMALL, yolo.CLASSIFY, tensors))
+    start = classifier(tmp_path / "own.pt")
+    assert (start.model_name, start.complete) == (_SMALL, False)
+    assert start.told == f"{_SMALL} from own.pt: {len(tensors) - 2} of its {len(tensors)} tensors match"
+    with pytest.raises(WeightsError, match=r"own\.pt - none of its .* tensors fits yolo11n-cls"):
+        classifier(tmp_path / "own.pt", model_name="yolo11n-cls")
+
+
+def test_auto_says_that_there_are_published_weights_for_a_backbone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scratch = "from scratch, as no weights for it are on disk: it will take longer"
+    assert classifier("auto", model_name=_SMALL).told == (
+        f"{_SMALL} {scratch}; 'start: pretrained' fetches published ones"
+    )
+    assert classifier("auto", model_name="yolo11s-cls").told == f"yolo11s-cls {scratch}"
+    assert classifier("scratch", model_name=_SMALL).told == f"{_SMALL} from scratch, as data.yaml says"
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("start", ["auto", "scratch", "pretrained"])
+def test_backbone_with_a_typo_is_refused_at_once_with_near_names(start: str) -> None:
+    with pytest.raises(ConfigError, match=r"no.* model 'efficientnet_b44' .* such as efficientnet_b4,"):
+        classifier(start, model_name="efficientnet_b44")
+
+
+@pytest.mark.usefixtures("offline")
+def test_start_with_a_typo_is_refused_with_near_names() -> None:
+    with pytest.raises(ConfigError, match="classification model 'resnett18' - expected a name such as resnet18,"):
+        classifier("resnett18")
+
+
+@pytest.mark.usefixtures("offline")
+def test_weights_that_nobody_publishes_are_not_fetched() -> None:
+    with pytest.raises(WeightsError, match=r"yolov8-cls-resnet50\.pt - no such file, and no weights that Ultralytics"):
+        classifier("pretrained", model_name="yolov8-cls-resnet50")
+    with pytest.raises(WeightsError, match="cspresnet50d - timm publishes no weights for it - set start: auto"):
+        classifier("pretrained", model_name="cspresnet50d")
+
+
+def test_models_to_choose_from_follow_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    family = tuple(f"yolo11{scale}-cls" for scale in "nsmlx")
+    assert list_candidates("classifier", ClassifierSettings()) == family[:1]
+    assert list_candidates("classifier", ClassifierSettings(start="scratch")) == family
+    assert list_candidates("classifier", ClassifierSettings(start="pretrained")) == family
+    assert list_candidates("classifier", ClassifierSettings(model=_SMALL)) == (_SMALL,)
+    assert list_candidates("detector", DetectorSettings(model="yolo11s")) == ("yolo11s",)
+
+
+def test_backbone_with_a_typo_is_refused_before_anything_is_measured() -> None:
+    for settings in ({"model": "xeption41"}, {"ensemble": ["xeption41"]}):
+        with pytest.raises(ConfigError, match="'xeption41' - expected a name such as xception41"):
+            list_candidates("classifier", ClassifierSettings.model_validate(settings))

@@ -49,7 +49,9 @@ def test_pair_is_put_into_use(trained: Training) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["curves.png", "confusion.png", "examples.jpg", "detector/results.png"])
+@pytest.mark.parametrize(
+    "name", ["curves.png", "confusion.png", "examples.jpg", "augmented.jpg", "detector/results.png"]
+)
 def test_figures_and_pictures_open(trained: Training, name: str) -> None:
     with Image.open(trained.run / name) as image:
         image.load()

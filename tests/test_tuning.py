@@ -90,6 +90,23 @@ def test_what_is_pinned_is_not_measured(tiny: Path, here: Run) -> None:
     assert (fits["detector"]["model"], fits["detector"]["imgsz"], fits["detector"]["batch"]) == ("yolov5n", 64, 4)
 
 
+def test_each_backbone_has_a_choice_of_its_own_at_the_same_image_size(tiny: Path, here: Run) -> None:
+    data = tiny / "data.yaml"
+    several = "folds: 2, ensemble: [mobilenetv3_small_050, yolo11n-cls, mobilenetv3_small_050], model: yolo11n-cls"
+    data.write_text(data.read_text(encoding="utf-8").replace("model: yolo11n-cls", several), encoding="utf-8")
+    record = json.loads(here("tune", "--json").stdout)
+    fits = {key: one["fit"] for key, one in record["stages"].items()}
+    assert list(fits) == ["detector", "classifier", "classifier:mobilenetv3_small_050"]
+    assert [(fit["stage"], fit["model"], fit["imgsz"], fit["batch"]) for fit in fits.values()] == [
+        ("detector", "yolov5n", 64, 4),
+        ("classifier", "yolo11n-cls", 32, 4),
+        ("classifier", "mobilenetv3_small_050", 32, 4),
+    ]
+    told = here("tune").stdout
+    assert "\nclassifier: yolo11n-cls at 32 px, batch 4\n" in told
+    assert "\nclassifier: mobilenetv3_small_050 at 32 px, batch 4\n" in told
+
+
 @pytest.mark.parametrize(("photos", "batch", "kept"), [(1000, 8, 64 - 32), (40, 8, 40 - 32), (20, 8, 0), (3, 1, 0)])
 def test_photos_that_are_kept_for_mosaics_and_were_not_seen_count(photos: int, batch: int, kept: int) -> None:
     trial = Trial("detector", "yolov5n", 640, batch, 4, "cpu")

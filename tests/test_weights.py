@@ -11,8 +11,18 @@ import torch
 from conftest import Run, hash_files
 
 from pipeline.errors import OutputError, WeightsError
+from pipeline.settings import ClassifierSettings, DetectorSettings
 from pipeline.training import Training
-from pipeline.weights import SHIPPED, check_owner, default_weights, has_pair, install_pair, portable_path, read_cards
+from pipeline.weights import (
+    SHIPPED,
+    check_owner,
+    default_weights,
+    has_pair,
+    install_pair,
+    portable_path,
+    read_card,
+    read_cards,
+)
 
 
 def test_installing_cut_off_between_its_two_moves_loses_no_pair(eager: Path, tmp_path: Path) -> None:
@@ -34,6 +44,41 @@ def test_cards_say_what_the_pair_needs_and_was_made_of(trained: Training) -> Non
     assert cards.detector.data != cards.detector.val
     assert cards.detector.data_file == "data.yaml"
     assert cards.classifier.versions["torch"] == torch.__version__.partition("+")[0]
+
+
+def test_cards_say_how_each_stage_was_set_and_calibrated(trained: Training) -> None:
+    cards = read_cards(trained.weights)
+    assert cards.detector is not None
+    assert cards.detector.settings["epochs"] == cards.classifier.settings["epochs"] == 1
+    assert ClassifierSettings.model_validate(cards.classifier.settings).sure_precision == 0.95
+    assert DetectorSettings.model_validate(cards.detector.settings).imgsz == 64
+    figures = {"log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated"}
+    assert cards.classifier.metrics.keys() - cards.detector.metrics.keys() == figures
+    assert cards.classifier.metrics["log_loss"] <= cards.classifier.metrics["log_loss_uncalibrated"]
+    assert 0.25 <= cards.classifier.temperature <= 4
+    assert not cards.classifier.test_flips
+
+
+def test_cards_of_before_there_was_calibration_are_read(trained: Training, tmp_path: Path) -> None:
+    shutil.copytree(trained.weights, tmp_path / "pair")
+    for stage in ("detector", "classifier"):
+        path = tmp_path / "pair" / f"{stage}.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        kept = {name: record[name] for name in record.keys() - {"temperature", "sure_from", "test_flips", "settings"}}
+        path.write_text(json.dumps(kept), encoding="utf-8")
+    card = read_cards(tmp_path / "pair").classifier
+    assert (card.temperature, card.sure_from, card.test_flips, card.settings) == (1.0, 0.0, False, {})
+
+
+@pytest.mark.parametrize(
+    "change", [{"temperature": 0}, {"temperature": -1}, {"temperature": "warm"}, {"sure_from": 1.1}, {"sure_from": []}]
+)
+def test_calibration_that_cannot_be_is_refused(trained: Training, tmp_path: Path, change: dict[str, object]) -> None:
+    shutil.copytree(trained.weights, tmp_path / "pair")
+    path = tmp_path / "pair" / "classifier.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(WeightsError, match=r"classifier\.json - not a card of weights"):
+        read_card(path, "classifier")
 
 
 def test_pair_is_replaced_as_a_whole(trained: Training, tmp_path: Path) -> None:

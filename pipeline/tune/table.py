@@ -21,8 +21,8 @@ def print_tuned(tuned: Mapping[str, Tuned], room: Room, limit_bytes: int, consol
     """Print each stage's readings, its choice and the reasons."""
     free, total = format_bytes(room.free_bytes), format_bytes(room.total_bytes)
     console.print(f"{room.name}: {total}, {free} free; limit {format_bytes(limit_bytes)}")
-    for stage, one in tuned.items():
-        console.print(_show(stage, one))
+    for one in tuned.values():
+        console.print(_show(one))
 
 
 def as_record(tuned: Mapping[str, Tuned], room: Room, limit_bytes: int) -> dict[str, Any]:
@@ -38,12 +38,12 @@ def as_record(tuned: Mapping[str, Tuned], room: Room, limit_bytes: int) -> dict[
     return {"device": asdict(room), "limit_bytes": limit_bytes, "stages": stages}
 
 
-def _show(stage: str, tuned: Tuned) -> RenderableType:
+def _show(tuned: Tuned) -> RenderableType:
     fit = tuned.fit
-    lines = [Text(f"\n{stage}: {fit.model} at {fit.imgsz} px, batch {fit.batch}{_gathered(fit)}", style="bold")]
+    lines = [Text(f"\n{fit.stage}: {fit.model} at {fit.imgsz} px, batch {fit.batch}{_gathered(fit)}", style="bold")]
     lines += [Text(f"  {reason}") for reason in fit.reasons]
     if fit.peak_bytes:
-        seconds = f"{fit.epoch_seconds:.0f} s " + ("for all photos" if stage == "prediction" else "an epoch")
+        seconds = f"{fit.epoch_seconds:.0f} s " + ("for all photos" if fit.stage == "prediction" else "an epoch")
         lines.append(Text(f"  {format_bytes(fit.peak_bytes)} of {format_bytes(fit.limit_bytes)}, {seconds}"))
     lines.append(Text(f"  measured in {tuned.seconds:.0f} s" if tuned.seconds >= 1 else "  nothing had to be measured"))
     return Group(*lines, _table(tuned)) if tuned.readings else Group(*lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,6 +214,7 @@ def _epoch_reporter(job: DetectorJob, on_epoch: Callable[[Epoch], None]) -> Call
         keep_progress(trainer, job.folder, job.model_name)
         losses = {name: float(value) for name, value in trainer.tloss.items()}
         scores = {name: float(trainer.metrics[f"metrics/{name}(B)"]) for name in _SCORES}
-        on_epoch(Epoch(trainer.epoch + 1, job.epochs, losses, scores))
+        seconds = time.time() - trainer.epoch_time_start  # as Ultralytics itself counts, which does so only later
+        on_epoch(Epoch(trainer.epoch + 1, job.epochs, losses, scores, float(trainer.lr["lr/pg0"]), seconds))
 
     return report

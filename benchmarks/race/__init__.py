@@ -1,0 +1,1 @@
+"""Two ways to train a classifier on the same crops: plain Ultralytics, and cropsort."""

@@ -1,0 +1,71 @@
+"""What a training says, epoch by epoch."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pipeline.console import TrainingLog
+from pipeline.yolo import Epoch
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), markup=False, highlight=False, soft_wrap=True, width=40)
+
+
+def told(console: Console) -> list[str]:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def describe(number: int, seconds: float) -> Epoch:
+    losses = {"train": 12.3456 / number, "val": 0.66}
+    return Epoch(number, 30, losses, {"top-1": 0.8125}, rate=9.1e-4, seconds=seconds)
+
+
+def test_epoch_is_a_line(console: Console) -> None:
+    with TrainingLog(console, "classifier") as log:
+        log.on_epoch(describe(3, 12.4))
+    line = (
+        "classifier  epoch   3/30  top-1 0.812  loss: train  4.115  val  0.660  rate 9.1e-04   0:12, at most 5:35 left"
+    )
+    assert told(console) == [line]
+
+
+def test_columns_stay_where_they_are(console: Console) -> None:
+    with TrainingLog(console, "detector") as log:
+        for number, seconds in ((1, 5.0), (9, 59.6), (10, 600.0)):
+            log.on_epoch(describe(number, seconds))
+    places = {
+        (line.index("top-1"), line.index("val"), line.index("rate"), line.index(", at most")) for line in told(console)
+    }
+    assert len(places) == 1
+
+
+def test_time_left_is_as_the_last_epochs_took(console: Console) -> None:
+    """The head alone is soon through an epoch, and the whole network then is not."""
+    with TrainingLog(console, "classifier") as log:
+        log.resume([describe(number, 1.0) for number in (1, 2, 3)])
+        for number in (4, 5, 6):
+            log.on_epoch(describe(number, 200.0))
+    assert [line.split(", ")[1] for line in told(console)] == [
+        "at most 29:11 left",
+        "at most 55:42 left",
+        "at most 1:20:00 left",
+    ]
+
+
+def test_after_the_last_epoch_no_time_is_left_to_be_said(console: Console) -> None:
+    with TrainingLog(console, "classifier") as log:
+        log.on_epoch(describe(30, 7.0))
+    assert told(console)[0].endswith("rate 9.1e-04   0:07")
+
+
+def test_what_is_said_beside_them_is_not_marked_up(console: Console) -> None:
+    with TrainingLog(console, "classifier") as log:
+        log.on_step(0.5)
+        log.say("[red] is the only class")
+    assert told(console) == ["classifier  [red] is the only class"]
