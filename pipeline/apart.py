@@ -32,6 +32,7 @@ Tell = Callable[[object], None]
 _SPAWN = multiprocessing.get_context("spawn")
 _TICK_SECONDS = 0.05
 _GRACE_SECONDS = 3.0
+_WAITING = "OMP_WAIT_POLICY"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -127,6 +128,22 @@ class Apart:
         return answer
 
 
+@contextmanager
+def _idle_threads_asleep() -> Iterator[None]:
+    """Have the threads of torch in a new process sleep while they wait for each other, unless the user says otherwise.
+
+    They would spin instead, and take the core from who makes the next batch ready: on a machine that is busy with
+    something else training then takes several times as long.
+    """
+    said = os.environ.get(_WAITING)
+    os.environ[_WAITING] = said or "PASSIVE"
+    try:
+        yield
+    finally:
+        if said is None:
+            del os.environ[_WAITING]
+
+
 class _Child:
     """The process, seen from here."""
 
@@ -137,7 +154,8 @@ class _Child:
         arguments = (theirs, self._log, name)
         self._process = _SPAWN.Process(target=serve, args=arguments, name=name, daemon=False)
         try:
-            self._process.start()
+            with _idle_threads_asleep():
+                self._process.start()
         except OSError as error:
             self._forget()
             kind = OutOfMemoryError if is_out_of_memory(error) else ProcessDiedError

@@ -267,6 +267,14 @@ def evaluate(
             "--out", help="Folder of page and JSON; by default runs/<data set>/evaluate/<val, test or FOLDER>."
         ),
     ] = None,
+    cropping: Annotated[
+        bool,
+        typer.Option(
+            "--cropping",
+            help="Say what cropping is worth: train the same classifier on whole photos, and one detector of all "
+            "classes, and score them beside the pair. Takes as long as training; goes on where it was stopped.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score the trained pair, stage by stage and class by class, and show its worst mistakes on a page."""
@@ -277,7 +285,7 @@ def evaluate(
     from pipeline.evaluate import evaluate_pair
 
     console = make_console(errors=as_json)
-    evaluation, page = evaluate_pair(data, on=on, weights=weights, folder=out, console=console)
+    evaluation, page = evaluate_pair(data, on=on, weights=weights, folder=out, cropping=cropping, console=console)
     if as_json:
         print(json.dumps(evaluation.as_dict(), ensure_ascii=False, indent=2))
     else:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +14,8 @@ from pipeline.balance import count_boxes
 from pipeline.batches import lacks_memory
 from pipeline.config import Config, read_config
 from pipeline.console import counting
-from pipeline.dataset import dataset_name, list_parts, list_photos, load_dataset
+from pipeline.contest import Contest
+from pipeline.dataset import DataSet, dataset_name, list_parts, list_photos, load_dataset
 from pipeline.errors import CropsortError, DataError, PhotoError
 from pipeline.evaluate_page import find_run, write_page
 from pipeline.evaluation import Evaluation, Trial, evaluate_judged
@@ -25,6 +26,7 @@ from pipeline.labels import Annotation
 from pipeline.problems import Kind, raise_errors, summarise
 from pipeline.reading import read_parts
 from pipeline.results import Detection
+from pipeline.rivals import check_contest, measure_worth
 from pipeline.scores import THRESHOLDS, JudgedPhoto
 from pipeline.sorter import Sorter
 from pipeline.weights import default_weights
@@ -42,18 +44,24 @@ class _Chosen:
     Args:
         part: ``val``, ``test``, or the name of a folder.
         annotations: the photos.
-        trained: boxes to train on by class; None where that cannot be told.
+        dataset: what data.yaml names; None where that cannot be read, and a folder is scored.
         notes: what the user should know of it, a line each.
     """
 
     part: str
     annotations: tuple[Annotation, ...]
-    trained: Mapping[str, int] | None
+    dataset: DataSet | None
     notes: list[str]
 
 
 def evaluate_pair(
-    data_file: Path, *, on: str = "", weights: Path | None = None, folder: Path | None = None, console: Console
+    data_file: Path,
+    *,
+    on: str = "",
+    weights: Path | None = None,
+    folder: Path | None = None,
+    cropping: bool = False,
+    console: Console,
 ) -> tuple[Evaluation, Path]:
     """Score a trained pair at its own threshold, and write a page and a record of it.
 
@@ -62,6 +70,7 @@ def evaluate_pair(
         on: ``val``, ``test``, or a folder of labelled photos; empty for test if there is one, else val.
         weights: folder of the pair; by default that of the data set.
         folder: where page, pictures and record go; by default ``runs/<data set>/evaluate/<on>``.
+        cropping: train the other ways to do it in ``runs/<data set>/worth``, and say what cropping is worth.
         console: told of the progress.
 
     Returns:
@@ -75,6 +84,9 @@ def evaluate_pair(
     runs = Path("runs") / name
     sorter = Sorter(weights or default_weights(data_file), device=config.device)
     chosen = _choose_photos(data_file, config, on, sorter.class_names)
+    dataset = (chosen.dataset or load_dataset(data_file, config)) if cropping else None
+    if dataset is not None:
+        check_contest(dataset, sorter.cards, weights or default_weights(data_file))
     target = folder or runs / "evaluate" / chosen.part
     _claim(target)
     for note in chosen.notes:
@@ -88,12 +100,16 @@ def evaluate_pair(
         part=chosen.part,
         weights=weights or default_weights(data_file),
         cards=sorter.cards,
-        trained=chosen.trained,
+        trained=None if chosen.dataset is None else count_boxes(chosen.dataset.train, sorter.class_names),
         labelled=config.classes_from == "labels",
         notes=(*chosen.notes, *left_out),
     )
+    run = find_run(runs, trial.weights)
     evaluation = evaluate_judged(judged, trial)
-    page = write_page(evaluation, target, find_run(runs, trial.weights))
+    if dataset is not None:
+        worth = measure_worth(Contest(trial, judged, dataset, config, runs, run, console))
+        evaluation = replace(evaluation, worth=worth)
+    page = write_page(evaluation, target, run)
     write_text(target / RECORD, json.dumps(evaluation.as_dict(), ensure_ascii=False, indent=2) + "\n")
     return evaluation, page
 
@@ -148,8 +164,8 @@ def _choose_photos(data_file: Path, config: Config, on: str, class_names: tuple[
     if on not in ("", "val", "test"):
         reading = read_parts({on: list_photos(Path(on))}, class_names, classes_from=config.classes_from)
         raise_errors(reading.problems)
-        trained = _count_if_told(data_file, config, class_names)
-        return _Chosen(Path(on).resolve().name, reading.parts[on], trained, summarise(reading.problems))
+        dataset_if_any = _load_if_possible(data_file, config)
+        return _Chosen(Path(on).resolve().name, reading.parts[on], dataset_if_any, summarise(reading.problems))
     dataset = load_dataset(data_file, config)
     if on == "test" and not dataset.test:
         raise DataError("names no test photos", where=data_file, remedy="add a line 'test: folder'")
@@ -160,16 +176,16 @@ def _choose_photos(data_file: Path, config: Config, on: str, class_names: tuple[
     named = list_parts(data_file, config)
     photos = set(named.get(part, named["train"]))  # without a val of its own, some of train are
     unreadable = (one for one in dataset.problems if one.kind is Kind.PHOTO_UNREADABLE and one.path in photos)
-    notes, trained = summarise(unreadable), count_boxes(dataset.train, class_names)
+    notes = summarise(unreadable)
     if part == "test":
-        return _Chosen(part, dataset.test, trained, notes)
-    return _Chosen(part, dataset.val, trained, [*notes, _CHOSEN_ON])
+        return _Chosen(part, dataset.test, dataset, notes)
+    return _Chosen(part, dataset.val, dataset, [*notes, _CHOSEN_ON])
 
 
-def _count_if_told(data_file: Path, config: Config, class_names: tuple[str, ...]) -> Mapping[str, int] | None:
-    """Boxes to train on by class; a folder of labelled photos can be scored on without them."""
+def _load_if_possible(data_file: Path, config: Config) -> DataSet | None:
+    """A folder of labelled photos can be scored on without what data.yaml names."""
     try:
-        return count_boxes(load_dataset(data_file, config).train, class_names)
+        return load_dataset(data_file, config)
     except (CropsortError, ExceptionGroup):
         return None
 

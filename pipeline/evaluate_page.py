@@ -21,6 +21,7 @@ from pipeline.per_class import Counts
 from pipeline.plots import shorten
 from pipeline.runs import read_epochs
 from pipeline.weights import weights_file
+from pipeline.worth import describe_figure
 
 PAGE = "evaluate.html"
 
@@ -103,7 +104,7 @@ def _describe(evaluation: Evaluation) -> dict[str, Any]:
         "most_classes": _MOST_CLASSES,
         "pairs": evaluation.confusions[:_MOST_PAIRS],
         "sections": list(_sections(evaluation)),
-        "worth_names": list(dict.fromkeys(name for row in evaluation.worth for name in row.figures)),
+        "describe_figure": describe_figure,
     }
 
 

@@ -31,6 +31,7 @@ from pipeline.reliability import (
 )
 from pipeline.scores import Interval, JudgedPhoto, Scores, find_intervals, score
 from pipeline.weights import Cards
+from pipeline.worth import Worth
 
 _CONFUSIONS = 5
 
@@ -69,14 +70,6 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One of several ways to do it, with its figures by name."""
-
-    name: str
-    figures: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is said of a pair on labelled photos.
 
@@ -94,7 +87,7 @@ class Evaluation:
         sure: what the sure predictions for the crops of labelled boxes are worth.
         sure_detections: the same of the detections at the threshold.
         mistakes: the worst of each kind.
-        worth: what cropping is worth: the same with whole photos, and in one stage; empty where it was not measured.
+        worth: what cropping is worth; None where it was not measured.
     """
 
     trial: Trial
@@ -110,7 +103,7 @@ class Evaluation:
     sure: Sureness
     sure_detections: Sureness
     mistakes: tuple[Mistakes, ...]
-    worth: tuple[Row, ...] = ()
+    worth: Worth | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values, ready for JSON; the scores at the top."""
@@ -131,7 +124,7 @@ class Evaluation:
                 some.kind: {"count": some.count, "worst": [one.as_dict() for one in some.worst]}
                 for some in self.mistakes
             },
-            **({"worth": [{"name": row.name, **row.figures} for row in self.worth]} if self.worth else {}),
+            **({} if self.worth is None else {"worth": self.worth.as_dict()}),
         }
 
     def __str__(self) -> str:
@@ -198,6 +191,8 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
         yield f"mistaken     {', '.join(first)}{f', and {more} pairs more' if more else ''}"
     yield ""
     yield from _table(evaluation)
+    if evaluation.worth is not None:
+        yield from ("", str(evaluation.worth))
 
 
 def _certainty(reliability: Reliability, before: Reliability | None) -> str:

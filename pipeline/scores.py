@@ -166,6 +166,23 @@ def find_intervals(judged: Sequence[JudgedPhoto], confidence: float) -> dict[str
     return {"top1_true": find_interval(on_truth, _share), **intervals, "f1": find_interval(counts, _f1)}
 
 
+def compare_f1(
+    one: tuple[Sequence[JudgedPhoto], float], other: tuple[Sequence[JudgedPhoto], float]
+) -> tuple[float, Interval]:
+    """How much higher the F1 of one chain is than another's, and its 95 % interval; see ``find_interval``.
+
+    Args:
+        one, other: what a chain made of the photos, the same in the same order, and its threshold, 0 to 1.
+    """
+    counts = np.hstack([_count_all(judged, confidence) for judged, confidence in (one, other)])
+
+    def lead(totals: Table) -> Table:
+        ours, theirs = np.split(totals, 2, axis=-1)
+        return _f1(ours) - _f1(theirs)
+
+    return float(lead(counts.sum(0))), find_interval(counts, lead)
+
+
 def find_interval(counts: Table, figure: Callable[[Table], Table]) -> Interval:
     """95 % interval of a figure by bootstrap over the photos (Efron and Tibshirani 1993).
 

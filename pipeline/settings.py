@@ -43,7 +43,8 @@ class DetectorSettings(Section):
         model: an Ultralytics detection model by name, such as ``yolov5n`` or ``yolo11s``; by default that of the
             weights it starts from, else ``yolov5n``.
         start: weights to start from: ``auto`` (what ``weights/start/`` ships for the model, else none), ``scratch``,
-            a name such as ``yolov5nu.pt`` (fetched once), or a ``.pt`` file, YOLOv5's own format included.
+            ``pretrained`` (what is published for the model, fetched once), a name such as ``yolov5nu.pt`` (the same),
+            or a ``.pt`` file, YOLOv5's own format included.
         imgsz: longer side of the image that the network sees, pixels, a multiple of 32; what data.yaml leaves open of
             model, imgsz and batch is chosen by ``tune``.
         batch: photos a training step.
@@ -96,7 +97,8 @@ class ClassifierSettings(Section):
             writing.
         flipud: part that is turned upside down, 0 to 1.
         degrees: largest angle that crops are turned by either way, 0 to 180.
-        scale: largest change of size, as a part of it, 0 to 0.9.
+        scale: by how much of their size crops are enlarged at most, 0 to 0.9; they shrink by at most half as much. By
+            default 0.5 where whole photos are the crops.
         translate: largest shift, as a part of the crop's side, 0 to 1.
         shear: largest angle that crops are sheared by, degrees, 0 to 45.
         brightness: largest change of brightness and contrast, as a part of them, 0 to 1.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.augmenting import suit_whole_photos
 from pipeline.briefing import brief_classifier, introduce, say_notes, tell_starts
 from pipeline.check import check_before_training
 from pipeline.config import Config, read_config
@@ -90,6 +91,8 @@ def train(data_file: Path, console: Console, *, retune: bool = False) -> Trainin
     runs = Path("runs") / dataset.name
     with claimed(runs):
         run = open_run(runs, _fingerprint(config, dataset), fresh=retune)
+        if config.classes_from != "labels" and cropper is None:
+            config = config.model_copy(update={"classifier": suit_whole_photos(config.classifier)})
         room = _Room(config, dataset, run, device, console, cropper)
         introduce(dataset, config, run, device, console)
         located = crop_sorted(dataset, cropper, device, console)

@@ -23,6 +23,7 @@ from pipeline.augmenting import (
     draw_augmented,
     draw_change,
     mirror_note,
+    suit_whole_photos,
 )
 from pipeline.boxes import Box
 from pipeline.errors import DataError
@@ -63,11 +64,16 @@ def test_geometry_stays_within_what_is_set() -> None:
         sizes.append(math.sqrt(np.linalg.det(change[:, :2])))
         angles.append(math.degrees(math.atan2(change[1, 0], change[0, 0])))
     assert 0.05 < np.abs(shifts).max() <= 0.06
-    assert (min(sizes), max(sizes)) == pytest.approx((0.8, 1.2), abs=0.01)
+    assert (min(sizes), max(sizes)) == pytest.approx((0.9, 1.2), abs=0.01)
     assert (min(angles), max(angles)) == pytest.approx((-15, 15), abs=0.5)
     leant = [draw_change(replace(NOTHING, shear=6.0), rng) for _ in range(200)]
     assert max(math.degrees(math.atan(change[0, 1])) for change in leant) == pytest.approx(6, abs=0.3)
     assert all(np.array_equal(change[:, 0], (1, 0)) for change in leant)
+
+
+def test_whole_photos_are_zoomed_into_further_unless_the_user_says_otherwise() -> None:
+    assert choose_augmentation(suit_whole_photos(ClassifierSettings())).scale > PRESETS["photo"].scale
+    assert choose_augmentation(suit_whole_photos(ClassifierSettings(scale=0.1))).scale == 0.1
 
 
 def test_brightness_and_contrast_leave_grey_grey() -> None:

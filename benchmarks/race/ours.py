@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pipeline import yolo
+from pipeline.augmenting import suit_whole_photos
 from pipeline.classifier import ClassifierJob, train_classifier
 from pipeline.classifying import Classifier
 from pipeline.crops import cut_crop
@@ -43,6 +44,9 @@ def train_ours(material: Material, start: Path, folder: Path, threads: int, _tel
 def make_job(material: Material, start: Path, folder: Path) -> ClassifierJob:
     """Write the crops and the weights to start from."""
     config = material.config.model_copy(update={"classes_from": "folders"})  # so that no detector's copies are written
+    settings = config.classifier
+    if material.whole:
+        settings = suit_whole_photos(settings)
     prepared = prepare(material.dataset, config, folder / "prepared", on_photo=lambda: None)
     begin = read_start(str(start), task=yolo.CLASSIFY, model_name=None, default_model=DEFAULTS["classifier"])
     file = folder / "start.pt"
@@ -53,7 +57,7 @@ def make_job(material: Material, start: Path, folder: Path) -> ClassifierJob:
         class_names=material.dataset.class_names,
         train=prepared.train,
         val=prepared.val,
-        settings=config.classifier,
+        settings=settings,
         folder=folder / "training",
         seed=config.seed,
         device="cpu",

@@ -51,7 +51,7 @@ class Detector:
                 another size than alone.
             imgsz: longer side that the network sees, pixels.
             conf: lowest confidence, 0 to 1.
-            iou: overlap above which two detections are one, 0 to 1.
+            iou: overlap above which two detections are one, whatever their classes, 0 to 1.
 
         Returns:
             For each photo, boxes in its pixels, the surest first.
@@ -59,6 +59,13 @@ class Detector:
         Raises:
             ValueError: the photos differ in shape.
         """
+        found = self.detect_classes(photos, imgsz=imgsz, conf=conf, iou=iou)
+        return [[detection for detection, _ in some] for some in found]
+
+    def detect_classes(
+        self, photos: Sequence[Pixels], *, imgsz: int, conf: float, iou: float
+    ) -> list[list[tuple[Detection, int]]]:
+        """The same, each detection with the number of its class."""
         if not photos:
             return []
         shapes = sorted({photo.shape for photo in photos})
@@ -68,14 +75,17 @@ class Detector:
         bgr = [np.ascontiguousarray(photo[..., ::-1]) for photo in photos]
         results = self._model.predict(bgr, verbose=False, max_det=_MOST_SUBJECTS, **settings)
         if len(photos) > 1 and sum(one.speed["postprocess"] for one in results) > _PATIENCE_MS:
-            return [one for photo in photos for one in self.detect([photo], imgsz=imgsz, conf=conf, iou=iou)]
+            return [one for photo in photos for one in self.detect_classes([photo], imgsz=imgsz, conf=conf, iou=iou)]
         return [_read_boxes(one.boxes) for one in results]
 
 
-def _read_boxes(found: Any) -> list[Detection]:
-    pairs = zip(found.xyxy.tolist(), found.conf.tolist(), strict=True)
-    detections = [Detection(Box(*edges), min(max(confidence, 0.0), 1.0)) for edges, confidence in pairs]
-    return sorted(detections, key=lambda detection: -detection.confidence)
+def _read_boxes(found: Any) -> list[tuple[Detection, int]]:
+    columns = found.xyxy.tolist(), found.conf.tolist(), found.cls.tolist()
+    made = [
+        (Detection(Box(*edges), min(max(confidence, 0.0), 1.0)), int(number))
+        for edges, confidence, number in zip(*columns, strict=True)
+    ]
+    return sorted(made, key=lambda one: -one[0].confidence)
 
 
 def average_precision(
