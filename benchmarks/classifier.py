@@ -9,8 +9,9 @@ with LabelImg's files); the sample stands in for what is not there. ``--weights`
 folder of ``yolo11n-cls-ft-catdog.pt``. Val is carved out of train, anew for each seed; both choose their epoch on it,
 and test is scored once. A training that is done is not done again; its file below ``--work`` is deleted to repeat it.
 
-Cases: grocery, imbalanced and cards, five seeds each; ensemble and calibration, of what these have left; loading;
-resume. Ultralytics' time is that from its first epoch to the end of its last, ours begins before crops are prepared.
+Cases: grocery, imbalanced and cards, five seeds each; ensemble and calibration, of what these have left (no ensemble of
+imbalanced: each seed cuts other classes); loading; resume. Ultralytics' time is that from its first epoch to the end of
+its last, ours begins before crops are prepared.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def parse_options() -> argparse.Namespace:
     for path in (start, *([given.data] if given.data else [])):
         if not path.exists():
             parser.error(f"{path} - no such file or folder")
+    if min(given.seeds, given.epochs, given.threads) < 1:
+        parser.error("--seeds, --epochs and --threads are at least 1")
     given.weights = start
     return given
 

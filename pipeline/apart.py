@@ -135,13 +135,14 @@ def _idle_threads_asleep() -> Iterator[None]:
     They would spin instead, and take the core from who makes the next batch ready: on a machine that is busy with
     something else training then takes several times as long.
     """
-    said = os.environ.get(_WAITING)
-    os.environ[_WAITING] = said or "PASSIVE"
+    if _WAITING in os.environ:
+        yield
+        return
+    os.environ[_WAITING] = "PASSIVE"
     try:
         yield
     finally:
-        if said is None:
-            del os.environ[_WAITING]
+        os.environ.pop(_WAITING, None)  # unless another thread of ours did
 
 
 class _Child:

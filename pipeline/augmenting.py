@@ -258,9 +258,11 @@ def _draw_row(place: Axes, title: str, crops: list[tuple[Pixels, str]], side: in
 
 def _find_mixed(loader: CropLoader, readable: list[str]) -> list[tuple[Pixels, str]]:
     """Crops of the first batch that is mixed, with what they show; none where the first few are not."""
+    if not (loader.crops.chosen.cutmix or loader.crops.chosen.mixup):
+        return []
     for keys in islice(loader.batches, _BATCHES):
         images, targets = loader.crops.make(keys)
-        if targets.ndim > 1 and float(targets.max(1).values.min()) < 1:
+        if float(targets.max(1).values.min()) < 1:
             crops = images.permute(0, 2, 3, 1).numpy()
             return [(crop, _describe_shares(shares, readable)) for crop, shares in zip(crops, targets, strict=True)]
     return []

@@ -34,6 +34,7 @@ Retune = Annotated[bool, typer.Option("--retune", help="Measure anew what fits i
 
 _DATA = Path("data.yaml")
 _CTRL_C = 130
+_FOLDS = 3
 _debug = False
 
 
@@ -153,12 +154,25 @@ def check(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the page; by default runs/<data set>/check.")
     ] = None,
+    model: Annotated[
+        bool,
+        typer.Option(
+            "--model",
+            help="Train networks on parts of train and val, and say which labels of the other parts they doubt.",
+        ),
+    ] = False,
+    folds: Annotated[int | None, typer.Option(min=2, help="With --model: how many parts.", show_default="3")] = None,
     as_json: Json = False,
 ) -> None:
     """Look for everything wrong in photos and labels: where, what, and what to do."""
     from pipeline.config import read_config
 
+    if folds is not None and not model:
+        raise CropsortError(f"--folds {folds} without --model", remedy="add --model")
     read_config(data)  # said before the seconds that the rest takes to load
+    if model:
+        _check_model(data, out, folds or _FOLDS, as_json=as_json)
+        return
     from pipeline.check import as_record, has_errors, report
     from pipeline.check import check as run
     from pipeline.console import make_console
@@ -363,6 +377,18 @@ def _told(error: Exception) -> Iterator[CropsortError]:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "close other programs, or set a lower memory: in data.yaml; the same command goes on where it was"
         yield OutOfMemoryError(f"memory ran out ({said})", remedy=remedy)
+
+
+def _check_model(data: Path, out: Path | None, folds: int, *, as_json: bool) -> None:
+    from pipeline.console import make_console
+    from pipeline.review import review_labels
+    from pipeline.reviewed import as_record, report
+
+    reviewed, page = review_labels(data, out, make_console(errors=as_json), folds=folds)
+    if as_json:
+        print(json.dumps(as_record(reviewed), ensure_ascii=False, indent=2))
+    else:
+        print("\n".join([*report(reviewed), f"with pictures: {page}"]))
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -44,7 +44,7 @@ class TrainingLog:
 
     Args:
         console: where to.
-        stage: ``detector`` or ``classifier``.
+        stage: what is trained: ``detector``, ``classifier``, or one of several such as ``classifier 2/6``.
     """
 
     console: Console

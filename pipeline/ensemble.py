@@ -16,10 +16,9 @@ from pipeline.members import write_members
 from pipeline.plan import Plan
 from pipeline.prepare import CropSource, Prepared
 from pipeline.settings import ClassifierSettings
-from pipeline.stages import Lesson, Spot, StageRoom, train_classifier_stage
+from pipeline.stages import Lesson, Spot, StageRoom, Trained, train_classifier_stage
 from pipeline.starts import TASKS, Start, read_stage_start, read_start
 from pipeline.weights import weights_file
-from pipeline.yolo import Epoch
 
 _WORDS = ("auto", "scratch", "pretrained")
 """Starts that say something of every backbone; a name or a file is one network's."""
@@ -148,7 +147,7 @@ def make_material(
 
 def train_members(
     room: StageRoom, starts: Mapping[str, Start], material: Material, folder: Path, pair: Path
-) -> list[list[Epoch]]:
+) -> list[Trained]:
     """Train each network that is not done yet, and join them in one file of weights.
 
     Args:
@@ -159,7 +158,7 @@ def train_members(
         pair: folder of the trained weights, where ``classifier.pt`` is written.
 
     Returns:
-        All epochs of each.
+        What came of each; the plan of the last has the batches that did fit of all.
 
     Raises:
         OutOfMemoryError: not even the smallest batch fits.
@@ -168,16 +167,16 @@ def train_members(
     plan, target = room.plan, weights_file(pair, "classifier")
     members = list_members(plan.config.classifier, plan.config.seed)
     files = [folder / one.name / "trained.pt" for one in members] if len(members) > 1 else [target]
-    epochs: list[list[Epoch]] = []
+    done: list[Trained] = []
     for member, weights in zip(members, files, strict=True):
         if len(members) > 1 and not weights.is_file():
             room.console.print(f"{member.title}: {_describe(member, plan)}")
         spot = Spot(member.name, folder / member.name, weights, member.title)
-        trained = train_classifier_stage(room, _make_lesson(member, plan, starts, material), spot)
-        room, epochs = room.with_plan(trained.plan), [*epochs, trained.epochs]
+        done.append(train_classifier_stage(room, _make_lesson(member, plan, starts, material), spot))
+        room = room.with_plan(done[-1].plan)
     if not target.is_file():
         write_members(target, [yolo.read_checkpoint(file) for file in files])
-    return epochs
+    return done
 
 
 def _make_lesson(member: Member, plan: Plan, starts: Mapping[str, Start], material: Material) -> Lesson:

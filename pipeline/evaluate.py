@@ -29,7 +29,7 @@ from pipeline.results import Detection
 from pipeline.rivals import check_contest, measure_worth
 from pipeline.scores import THRESHOLDS, JudgedPhoto
 from pipeline.sorter import Sorter
-from pipeline.weights import default_weights
+from pipeline.weights import default_weights, read_cards
 
 RECORD = "evaluate.json"
 
@@ -79,33 +79,30 @@ def evaluate_pair(
     Raises:
         CropsortError: something of it is missing or cannot be worked with, or nothing can be written there.
     """
-    config = read_config(data_file)
+    config, place = read_config(data_file), weights or default_weights(data_file)
     name = dataset_name(data_file, config)
-    runs = Path("runs") / name
-    sorter = Sorter(weights or default_weights(data_file), device=config.device)
-    chosen = _choose_photos(data_file, config, on, sorter.class_names)
+    runs, cards = Path("runs") / name, read_cards(place)
+    chosen = _choose_photos(data_file, config, on, cards.classifier.class_names)
     dataset = (chosen.dataset or load_dataset(data_file, config)) if cropping else None
     if dataset is not None:
-        check_contest(dataset, sorter.cards, weights or default_weights(data_file))
+        check_contest(dataset, cards, place, chosen.annotations)
     target = folder or runs / "evaluate" / chosen.part
     _claim(target)
     for note in chosen.notes:
         console.print(note)
-    left_out: list[str] = []
-    judged = _judge_all(sorter, chosen.annotations, config, left_out, console)
+    judged, left_out = _judge_all(place, chosen.annotations, config, console)
     if not judged:
         raise DataError(f"none of the {len(chosen.annotations)} photos can be read", where=on or data_file)
     trial = Trial(
         dataset=name,
         part=chosen.part,
-        weights=weights or default_weights(data_file),
-        cards=sorter.cards,
-        trained=None if chosen.dataset is None else count_boxes(chosen.dataset.train, sorter.class_names),
+        weights=place,
+        cards=cards,
+        trained=None if chosen.dataset is None else count_boxes(chosen.dataset.train, cards.classifier.class_names),
         labelled=config.classes_from == "labels",
         notes=(*chosen.notes, *left_out),
     )
-    run = find_run(runs, trial.weights)
-    evaluation = evaluate_judged(judged, trial)
+    evaluation, run = evaluate_judged(judged, trial), find_run(runs, place)
     if dataset is not None:
         worth = measure_worth(Contest(trial, judged, dataset, config, runs, run, console))
         evaluation = replace(evaluation, worth=worth)
@@ -145,19 +142,24 @@ def judge(
 
 
 def _judge_all(
-    sorter: Sorter, annotations: tuple[Annotation, ...], config: Config, left_out: list[str], console: Console
-) -> list[JudgedPhoto]:
-    """Judge the photos; what is left out is said, and added to ``left_out``."""
+    weights: Path, annotations: tuple[Annotation, ...], config: Config, console: Console
+) -> tuple[list[JudgedPhoto], list[str]]:
+    """What the pair makes of the photos, and a line on each that is left out, which is said too.
+
+    The pair is loaded here and nowhere else: a training that comes after this has its memory again.
+    """
 
     def leave_out(error: PhotoError) -> None:
         left_out.append(f"note: left out: {error}")
         console.print(left_out[-1])
 
+    left_out: list[str] = []
+    sorter = Sorter(weights, device=config.device)
     if config.classes_from != "labels" and sorter.cards.detector is not None:
         with counting(console, "finding the subjects", len(annotations)) as advance:
             annotations, _ = locate_subjects(annotations, sorter.finder, on_photo=advance)
     with counting(console, "scoring", len(annotations)) as advance:
-        return judge(sorter, annotations, on_photo=advance, on_unreadable=leave_out)
+        return judge(sorter, annotations, on_photo=advance, on_unreadable=leave_out), left_out
 
 
 def _choose_photos(data_file: Path, config: Config, on: str, class_names: tuple[str, ...]) -> _Chosen:

@@ -135,9 +135,8 @@ class _Keeper(Checkpoint):
             raise DivergedError(f"the loss on val is {loss} after epoch {number}, at a learning rate of {rate:.1e}")
         losses.append(loss)
         if losses.index(min(losses)) == number - 1:
-            self.keep(
-                self.learner.tensors()
-            )  # before the checkpoint: who goes on from there must find its best weights
+            # Before the checkpoint: who goes on from there must find its best weights.
+            self.keep(self.learner.tensors())
         self.on_epoch(
             yolo.Epoch(
                 number,

@@ -21,7 +21,7 @@ from pipeline.schedules import one_cycle, step_down
 _SMOOTHING = 0.05
 _WEIGHT_DECAY = 0.02
 _AVERAGE_RAMP = 100
-"""Steps in which the average's memory comes to two thirds of its full length; the first weights are soon forgotten."""
+"""Steps after which the average keeps two thirds of what it does in the end: the first weights are soon forgotten."""
 
 
 class DivergedError(Exception):
@@ -98,13 +98,9 @@ class Learner(pl.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The loss of a batch whose targets are numbers, shape (batch,), or probabilities, (batch, classes)."""
         images, targets = batch
-        weights = self.class_weights
-        assert weights is None or isinstance(weights, Tensor)
-        # Its own mean would divide by the weights of the batch: in smaller batches a rare class would count for less.
-        each = functional.cross_entropy(
-            self._see(self.network, images), targets, weights, reduction="none", label_smoothing=_SMOOTHING
-        )
-        loss = each.mean()
+        out = self._see(self.network, images)
+        each = functional.cross_entropy(out, targets, reduction="none", label_smoothing=_SMOOTHING)
+        loss = self._weigh(each, targets)
         if not math.isfinite(loss.item()):
             self._report(loss, batch_idx)
         self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(targets))
@@ -136,6 +132,17 @@ class Learner(pl.LightningModule):
 
     def _see(self, network: nn.Module, images: Tensor) -> Tensor:
         return yolo.logits(network(images.contiguous(memory_format=self._layout)))
+
+    def _weigh(self, losses: Tensor, targets: Tensor) -> Tensor:
+        """The mean loss, each by the weight of its class.
+
+        ``cross_entropy`` would weigh what smoothing gives the other classes as well, and a rare one may get more of it
+        than the true one; its mean would divide by the weights of a batch: in smaller ones a rare class counts less.
+        """
+        weights = self.class_weights
+        if not isinstance(weights, Tensor):
+            return losses.mean()
+        return (losses * (weights[targets] if targets.ndim == 1 else (targets * weights).sum(1))).mean()
 
     def _freeze(self, frozen: bool) -> None:
         """Have the head learn alone: the rest as it predicts, so that batch norms keep what they know, too."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
+from pipeline.apart import is_out_of_memory
 from pipeline.calibration import (
     apply_temperature,
     choose_sure,
@@ -19,13 +19,14 @@ from pipeline.calibration import (
 from pipeline.config import Config
 from pipeline.console import counting
 from pipeline.dataset import DataSet, digest
+from pipeline.errors import ConfigError, WeightsError
 from pipeline.evaluate import judge
 from pipeline.figures import draw_confusion, draw_curves, draw_examples
 from pipeline.finder import Cropper
-from pipeline.labels import Annotation
 from pipeline.reliability import tabulate
 from pipeline.results import Prediction
 from pipeline.scores import THRESHOLDS, JudgedPhoto, Scores, choose_confidence, score
+from pipeline.settings import ClassifierSettings, DetectorSettings
 from pipeline.sorter import Sorter
 from pipeline.weights import Card, has_pair, install_pair, installed_versions, portable_path, read_cards, write_card
 from pipeline.yolo import Epoch
@@ -80,7 +81,7 @@ class Calibration:
 def score_on_val(pair: NewPair) -> tuple[list[JudgedPhoto], Scores]:
     """Choose the detector's threshold on val, calibrate the classifier, and score there; the cards say all of it."""
     _write_cards(pair, confidence=THRESHOLDS[0], metrics={}, calibration=Calibration())
-    judged = _judge(pair, pair.folder, "scoring on val", pair.dataset.val)
+    judged = _judge(pair, Sorter(pair.folder, device=pair.device), "scoring on val")
     scores = score(judged, confidence=_choose_threshold(pair, judged), labelled=pair.detector is not None)
     calibration = calibrate(judged, pair.dataset.class_names, precision=pair.config.classifier.sure_precision)
     _write_cards(pair, confidence=scores.confidence, metrics=scores.as_dict(), calibration=calibration)
@@ -109,9 +110,8 @@ def calibrate(judged: list[JudgedPhoto], class_names: tuple[str, ...], *, precis
         "log_loss_uncalibrated": log_loss(before, targets),
         "ece_uncalibrated": expected_calibration_error(before, targets),
     }
-    sure_from = choose_sure(after, targets, precision)
     rounded = {name: round(value, 4) for name, value in metrics.items()}
-    return Calibration(temperature, min(1.0, math.ceil(sure_from * 1e6) / 1e6), rounded)  # up: none gets sure by it
+    return Calibration(temperature, choose_sure(after, targets, precision), rounded)
 
 
 def draw_outcome(
@@ -138,20 +138,29 @@ def install_if_better(pair: NewPair, weights: Path, scores: Scores) -> bool:
     Returns:
         Whether it is in use now.
     """
-    if has_pair(weights):
-        cards = read_cards(weights)
-        if cards.classifier.class_names == pair.dataset.class_names:
-            threshold = 0.0 if cards.detector is None else cards.detector.confidence or 0.0
-            old = score(_judge(pair, weights, "scoring the pair in use", pair.dataset.val), confidence=threshold)
-            if _rank(old) >= _rank(scores):
-                pair.console.print(
-                    f"the pair in use stays: F1 {old.f1:.3f} on val against {scores.f1:.3f} of the new one"
-                )
-                return False
-            pair.console.print(f"the new pair is better: F1 {scores.f1:.3f} on val against {old.f1:.3f}")
-        else:
-            pair.console.print("the pair in use was for other classes and makes way")
+    if has_pair(weights) and not _makes_way(pair, weights, scores):
+        return False
     install_pair(pair.folder, weights)
+    return True
+
+
+def _makes_way(pair: NewPair, weights: Path, scores: Scores) -> bool:
+    """Whether the pair in use does; says why."""
+    if read_cards(weights).classifier.class_names != pair.dataset.class_names:
+        pair.console.print("the pair in use was for other classes and makes way")
+        return True
+    try:
+        sorter = Sorter(weights, device=pair.device)
+    except (ConfigError, WeightsError) as error:  # damaged, or of a network that this version of timm has no more
+        if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+            raise
+        pair.console.print(f"the pair in use cannot be used ({error.found}) and makes way")
+        return True
+    old = score(_judge(pair, sorter, "scoring the pair in use"), confidence=sorter.confidence)
+    if _rank(old) >= _rank(scores):
+        pair.console.print(f"the pair in use stays: F1 {old.f1:.3f} on val against {scores.f1:.3f} of the new one")
+        return False
+    pair.console.print(f"the new pair is better: F1 {scores.f1:.3f} on val against {old.f1:.3f}")
     return True
 
 
@@ -161,9 +170,9 @@ def _choose_threshold(pair: NewPair, judged: list[JudgedPhoto]) -> float:
     return choose_confidence(judged) if card is None or card.confidence is None else card.confidence
 
 
-def _judge(pair: NewPair, weights: Path, what: str, annotations: tuple[Annotation, ...]) -> list[JudgedPhoto]:
-    with counting(pair.console, what, len(annotations)) as advance:
-        return judge(Sorter(weights, device=pair.device), annotations, on_photo=advance)
+def _judge(pair: NewPair, sorter: Sorter, what: str) -> list[JudgedPhoto]:
+    with counting(pair.console, what, len(pair.dataset.val)) as advance:
+        return judge(sorter, pair.dataset.val, on_photo=advance)
 
 
 def _calibrated(photo: JudgedPhoto, calibration: Calibration) -> JudgedPhoto:
@@ -172,39 +181,43 @@ def _calibrated(photo: JudgedPhoto, calibration: Calibration) -> JudgedPhoto:
 
 
 def _write_cards(pair: NewPair, *, confidence: float, metrics: dict[str, float], calibration: Calibration) -> None:
-    common = _common_card(pair, metrics)
-    settings, second = pair.config.detector, pair.config.classifier
-    own = replace(common, stage="detector", confidence=confidence, settings=settings.model_dump(mode="json"))
+    first, second = pair.config.detector, pair.config.classifier
     if pair.detector is not None:
-        write_card(pair.folder, replace(own, model_name=pair.detector, imgsz=settings.imgsz, iou=settings.iou))
-    elif pair.cropper is not None:
-        card = pair.cropper.card
-        own = replace(own, confidence=card.confidence, iou=card.iou, settings=card.settings)
-        write_card(pair.folder, replace(own, model_name=card.model_name, imgsz=card.imgsz))
-    whole = pair.detector is None and pair.cropper is None
-    own = replace(common, stage="classifier", imgsz=second.imgsz, margin=second.margin, whole_photo=whole)
+        common = _make_card(pair, "detector", pair.detector, first, metrics)
+        write_card(pair.folder, replace(common, confidence=confidence, iou=first.iou))
+    elif pair.cropper is not None:  # what it was trained on and how it scored is as it was
+        write_card(pair.folder, replace(pair.cropper.card, class_names=pair.dataset.class_names))
+    common = _make_card(pair, "classifier", pair.classifier, second, metrics | calibration.metrics)
     own = replace(
-        own,
+        common,
+        margin=second.margin,
         temperature=calibration.temperature,
         sure_from=calibration.sure_from,
         test_flips=second.test_flips,
-        settings=second.model_dump(mode="json"),
-        metrics=metrics | calibration.metrics,
+        whole_photo=pair.detector is None and pair.cropper is None,
     )
-    write_card(pair.folder, replace(own, model_name=pair.classifier))
+    write_card(pair.folder, own)
 
 
-def _common_card(pair: NewPair, metrics: dict[str, float]) -> Card:
+def _make_card(
+    pair: NewPair,
+    stage: str,
+    model_name: str,
+    settings: DetectorSettings | ClassifierSettings,
+    metrics: dict[str, float],
+) -> Card:
+    """What the cards of both stages say."""
     return Card(
-        stage="",
-        model_name="",
+        stage=stage,
+        model_name=model_name,
         class_names=pair.dataset.class_names,
-        imgsz=0,
+        imgsz=settings.imgsz,
         seed=pair.config.seed,
         data=digest(pair.dataset.train),
         val=digest(pair.dataset.val),
         data_file=portable_path(pair.dataset.file),
         metrics=metrics,
+        settings=settings.model_dump(mode="json"),
         versions=installed_versions(),
     )
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,13 +18,15 @@ from pipeline.batches import Batches, lacks_memory
 from pipeline.config import read_config
 from pipeline.console import counting
 from pipeline.crops import cut_subject
-from pipeline.errors import CropsortError, DataError, OutputError, PhotoError
-from pipeline.files import output_error, replacing, write_text
+from pipeline.errors import DataError, PhotoError
+from pipeline.files import replacing
 from pipeline.images import Photo, encode_jpeg, read_photo, read_size, shrink
 from pipeline.listing import Listing, is_photo, list_files
-from pipeline.report import ReportFiles, RunInfo, write_report
+from pipeline.report import ReportFiles, write_report
+from pipeline.report_folder import claim_folder, empty_folder, keep_edited
 from pipeline.results import PhotoResult, Prediction, Status, read_results, to_json
 from pipeline.submission import SUBMISSION, Header, Submission, check_ids, write_submission
+from pipeline.summary import RunInfo
 
 if TYPE_CHECKING:
     from pipeline.sorter import Sorter
@@ -36,8 +36,6 @@ RESULTS = "results.jsonl"
 _THUMBNAIL = 96
 _ORDINARY_PIXELS = 4032 * 3024
 """Of the photos that ``tune.probe`` measures batches with."""
-
-_RUN = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +128,9 @@ def predict_folder(
         OutputError: the results cannot be written.
     """
     listing = list_photos(photos)
-    _claim(folder, photos)
+    claim_folder(folder, photos)
     listing = _leave_out(folder, listing)
-    desk = _Desk(photos, sorter, _empty_folder(folder / "thumbnails"))
+    desk = _Desk(photos, sorter, empty_folder(folder / "thumbnails"))
     with (
         replacing(folder / RESULTS) as temporary,
         temporary.open("w", encoding="utf-8", newline="\n") as out,
@@ -152,7 +150,7 @@ def predict_folder(
     )
     results = list(read_results(folder / RESULTS))
     numbers = {result.photo: number for number, result in enumerate(results)}
-    _keep_edited(folder)
+    keep_edited(folder)
     console.print("writing the workbook ...")
     files = write_report(
         results,
@@ -273,44 +271,6 @@ def _thumbnail(folder: Path, number: int, index: int) -> Path:
 def _name_of(path: Path, photos: Path) -> str:
     """The path from the folder of photos on; bytes that are no UTF-8, as old memory cards have, are spelled out."""
     return os.fsencode(path.relative_to(photos).as_posix()).decode(errors="backslashreplace")
-
-
-def _claim(folder: Path, photos: Path) -> None:
-    """Refuse the photos' own folder, and one that holds the report of other photos; else note whose it is."""
-    remedy = "choose another one: OUT=folder, or --out folder"
-    if folder.resolve() == photos.resolve():
-        raise CropsortError("is the folder of photos itself", where=folder, remedy=remedy)
-    note = folder / _RUN
-    source = str(photos.resolve())
-    try:
-        owner = json.loads(note.read_text(encoding="utf-8"))["photos"] if note.exists() else source
-    except (OSError, ValueError, KeyError, TypeError):
-        owner = source  # a damaged note keeps nobody from his report
-    if owner != source:
-        raise CropsortError(f"holds the report of {owner}", where=folder, remedy=remedy)
-    write_text(note, json.dumps({"photos": source}, ensure_ascii=False) + "\n")
-
-
-def _empty_folder(folder: Path) -> Path:
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, folder) from error
-    return folder
-
-
-def _keep_edited(folder: Path) -> None:
-    """A workbook from before may hold somebody's notes: it stays, under the time it was last saved at."""
-    workbook = folder / "report.xlsx"
-    if not workbook.exists():
-        return
-    saved = datetime.fromtimestamp(workbook.stat().st_mtime).astimezone()
-    names = (f"report-{saved:%Y%m%d-%H%M%S}{addition}.xlsx" for addition in ("", *(f"-{n}" for n in range(2, 1000))))
-    try:
-        workbook.rename(next(path for path in map(workbook.with_name, names) if not path.exists()))
-    except OSError as error:
-        raise OutputError("may not be moved", where=workbook, remedy="close the program that has it open") from error
 
 
 def _read_if_there(path: Path) -> bytes | None:

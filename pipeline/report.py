@@ -5,57 +5,23 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from typing import Any, NamedTuple
 
 from pipeline.files import output_error, replacing
-from pipeline.results import PhotoResult, Prediction, Status
-from pipeline.workbook import MAX_PICTURES, MAX_ROWS, TEXT, Column, Summary, Table, Value, clean_text, write_workbook
-
-_PERCENT, _WHOLE, _COUNT, _DATE = "0%", "0", '0;-0;"–"', "yyyy-mm-dd hh:mm"
-
-_MEANING: dict[Status, str] = {
-    "ok": "something found",
-    "empty": "nothing found",
-    "unreadable": "cannot be opened",
-    "too large": "does not fit into memory",
-    "unsupported": "not a photo",
-}
+from pipeline.results import PhotoResult, Prediction
+from pipeline.summary import RunInfo, summarise
+from pipeline.workbook import COUNT, DATE, PERCENT, WHOLE, Column, Table, Value, clean_text, write_workbook
 
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
 """Text that a spreadsheet reading a CSV may run; the wide forms too, which Korean and Japanese Excel take alike."""
 
 _SPECIAL = re.compile(r"""[%#? "<>\[\]^`{}|\\:]""")
 """What a link target must not hold as it is; Korean stays, in the Unicode form that the file's name has."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """What was run.
-
-    Args:
-        photos: the folder of photos, absolute.
-        weights: the detector and classifier used.
-        class_names: every class that the classifier tells apart, in its order.
-        confidence: the lowest confidence at which a detection counted, 0 to 1.
-        finished: when, in local time.
-        hidden_files: hidden files that were skipped.
-        cropsort_version: for the record.
-    """
-
-    photos: Path
-    weights: Path
-    class_names: tuple[str, ...]
-    confidence: float
-    finished: datetime
-    hidden_files: int
-    cropsort_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +40,6 @@ class _BoxRow(NamedTuple):
     @property
     def prediction(self) -> Prediction:
         return self.result.predictions[self.place]
-
-
-class _ClassCount(NamedTuple):
-    name: str
-    boxes: int
-    share: float | None
-    confidence: float | None
-    unsure: int
 
 
 def write_report(
@@ -120,7 +78,7 @@ def write_report(
         with replacing(files.detections) as detections_part:
             write_csv(detections_part, boxes, _box_rows(results))
             with replacing(files.workbook) as workbook_part:
-                write_workbook(workbook_part, _summarise(results, run, classes), sheets)
+                write_workbook(workbook_part, summarise(results, run, classes), sheets)
     return files
 
 
@@ -149,18 +107,18 @@ def _box_rows(results: Iterable[PhotoResult]) -> Iterator[_BoxRow]:
 
 def _box_columns(link: Callable[[str], str | None]) -> list[Column[_BoxRow]]:
     def edge(name: str) -> Column[_BoxRow]:
-        return Column(f"{name} (px)", lambda row: round(getattr(row.prediction.detection.box, name)), 11, _WHOLE)
+        return Column(f"{name} (px)", lambda row: round(getattr(row.prediction.detection.box, name)), 11, WHOLE)
 
     return [
         Column("photo", lambda row: row.result.photo, 34, link=lambda row: link(row.result.photo)),
         Column("class", lambda row: row.prediction.class_name, 16),
-        Column("class confidence", lambda row: _fraction(row.prediction.confidence), 15, _PERCENT, shaded=True),
+        Column("class confidence", lambda row: _fraction(row.prediction.confidence), 15, PERCENT, shaded=True),
         Column("unsure", lambda row: None if row.prediction.sure else "yes", 10),
         Column("runner-up", lambda row: row.prediction.runner_up, 16),
-        Column("runner-up confidence", lambda row: _runner_up_confidence(row.prediction), 15, _PERCENT),
-        Column("detector confidence", lambda row: _fraction(row.prediction.detection.confidence), 15, _PERCENT),
+        Column("runner-up confidence", lambda row: _runner_up_confidence(row.prediction), 15, PERCENT),
+        Column("detector confidence", lambda row: _fraction(row.prediction.detection.confidence), 15, PERCENT),
         *(edge(name) for name in ("left", "top", "right", "bottom")),
-        Column("captured", lambda row: _capture_date(row.result.captured), 18, _DATE),
+        Column("captured", lambda row: _capture_date(row.result.captured), 18, DATE),
     ]
 
 
@@ -168,12 +126,12 @@ def _photo_columns(classes: Sequence[str], link: Callable[[str], str | None]) ->
     return [
         Column("photo", lambda result: result.photo, 44, link=lambda result: link(result.photo)),
         Column("status", lambda result: result.status, 13),
-        Column("boxes found", lambda result: len(result.predictions) if _was_read(result) else None, 10, _WHOLE),
-        *(Column(f"boxes: {name}", partial(_count_class, name), 11, _COUNT) for name in classes),
-        Column("largest class confidence", _largest_confidence, 16, _PERCENT),
-        Column("width (px)", lambda result: result.size[0] if result.size else None, 10, _WHOLE),
-        Column("height (px)", lambda result: result.size[1] if result.size else None, 10, _WHOLE),
-        Column("captured", lambda result: _capture_date(result.captured), 18, _DATE),
+        Column("boxes found", lambda result: len(result.predictions) if _was_read(result) else None, 10, WHOLE),
+        *(Column(f"boxes: {name}", partial(_count_class, name), 11, COUNT) for name in classes),
+        Column("largest class confidence", _largest_confidence, 16, PERCENT),
+        Column("width (px)", lambda result: result.size[0] if result.size else None, 10, WHOLE),
+        Column("height (px)", lambda result: result.size[1] if result.size else None, 10, WHOLE),
+        Column("captured", lambda result: _capture_date(result.captured), 18, DATE),
         Column("seconds", lambda result: round(result.seconds, 3), 12, "0.000"),
         Column("problem", lambda result: result.error or None, 44),
     ]
@@ -238,84 +196,3 @@ def csv_value(value: Value) -> Value:
         return value
     text = clean_text(value)
     return f"'{text}" if _FORMULA.match(text) else text
-
-
-def _summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[str]) -> Summary:
-    statuses = Counter(result.status for result in results)
-    boxes = sum(len(result.predictions) for result in results)
-    unsure = sum(not prediction.sure for result in results for prediction in result.predictions)
-    return Summary(
-        title=f"Report on {run.photos.name or run.photos}",
-        headline=f"{_some(boxes, 'box', 'boxes')} found in {statuses['ok']} of {_some(len(results), 'file', 'files')}.",
-        facts=(
-            ("finished", run.finished.replace(tzinfo=None), _DATE),
-            ("photos", str(run.photos), TEXT),
-            ("weights", str(run.weights), TEXT),
-            ("detector confidence", run.confidence, '0%" or more"'),
-            ("to check", _check_words(unsure, boxes), TEXT),
-            ("cropsort version", run.cropsort_version, TEXT),
-        ),
-        warnings=_warnings(statuses, run.hidden_files, boxes, len(results)),
-        tables=(_status_table(statuses), _class_table(results, classes)),
-    )
-
-
-def _warnings(statuses: Counter[Status], hidden: int, boxes: int, files: int) -> list[str]:
-    unreadable, large, foreign = statuses["unreadable"], statuses["too large"], statuses["unsupported"]
-    rows = max(boxes, files)
-    said = (
-        (unreadable, f"{_some(unreadable, 'photo', 'photos')} could not be read: see Photos, status unreadable."),
-        (large, f"{_some(large, 'photo does', 'photos do')} not fit into memory: see Photos, status too large."),
-        (foreign, f"{_some(foreign, 'file is not a photo', 'files are not photos')}: see Photos, status unsupported."),
-        (hidden, f"{_some(hidden, 'hidden file was', 'hidden files were')} skipped."),
-        (boxes > MAX_PICTURES, f"Crops are shown for the first {MAX_PICTURES:,} boxes only."),
-        (rows > MAX_ROWS, f"Excel has room for {MAX_ROWS:,} rows a sheet; the CSV files hold all {rows:,}."),
-    )
-    return [sentence for applies, sentence in said if applies]
-
-
-def _check_words(unsure: int, boxes: int) -> str:
-    """How many boxes somebody should look at, in words: a number that wide would show as ###."""
-    if not unsure:
-        return "nothing: no box is unsure"
-    return f"{unsure:,} of {_some(boxes, 'box', 'boxes')}: see Detections, unsure"
-
-
-def _some(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
-
-
-def _status_table(statuses: Counter[Status]) -> Table[Status]:
-    columns: list[Column[Status]] = [
-        Column("status", lambda status: status),
-        Column("files", lambda status: statuses[status], number_format=_WHOLE),
-        Column("meaning", lambda status: _MEANING[status]),
-    ]
-    return Table("Files by status", columns, list(_MEANING))
-
-
-def _class_table(results: Iterable[PhotoResult], classes: Sequence[str]) -> Table[_ClassCount]:
-    columns: list[Column[_ClassCount]] = [
-        Column("class", lambda row: row.name),
-        Column("boxes", lambda row: row.boxes, number_format=_WHOLE),
-        Column("share", lambda row: row.share, number_format=_PERCENT),
-        Column("mean class confidence", lambda row: row.confidence, number_format=_PERCENT),
-        Column("unsure", lambda row: row.unsure, number_format=_COUNT),
-    ]
-    return Table("Boxes by class", columns, _count_classes(results, classes))
-
-
-def _count_classes(results: Iterable[PhotoResult], classes: Sequence[str]) -> list[_ClassCount]:
-    confidences, unsure = defaultdict[str, list[float]](list), Counter[str]()
-    for result in results:
-        for prediction in result.predictions:
-            confidences[prediction.class_name].append(prediction.confidence)
-            unsure[prediction.class_name] += not prediction.sure
-    total = sum(map(len, confidences.values()))
-    return [_class_count(name, confidences[name], total, unsure[name]) for name in classes]
-
-
-def _class_count(name: str, confidences: Sequence[float], total: int, unsure: int) -> _ClassCount:
-    boxes = len(confidences)
-    share = _fraction(boxes / total) if total else None
-    return _ClassCount(name, boxes, share, _fraction(fmean(confidences)) if boxes else None, unsure)

@@ -166,15 +166,19 @@ def find_intervals(judged: Sequence[JudgedPhoto], confidence: float) -> dict[str
     return {"top1_true": find_interval(on_truth, _share), **intervals, "f1": find_interval(counts, _f1)}
 
 
-def compare_f1(
-    one: tuple[Sequence[JudgedPhoto], float], other: tuple[Sequence[JudgedPhoto], float]
-) -> tuple[float, Interval]:
-    """How much higher the F1 of one chain is than another's, and its 95 % interval; see ``find_interval``.
+def measure_f1(judged: Sequence[JudgedPhoto], confidence: float) -> tuple[float, Interval]:
+    """The F1 of the chain at a threshold, 0 to 1, and its 95 % interval; see ``find_interval``."""
+    counts = _count_all(judged, confidence)
+    return float(_f1(counts.sum(0))), find_interval(counts, _f1)
+
+
+def compare_f1(*chains: tuple[Sequence[JudgedPhoto], float]) -> tuple[float, Interval]:
+    """How much higher the F1 of one chain is than another's, and the 95 % interval of that; see ``find_interval``.
 
     Args:
-        one, other: what a chain made of the photos, the same in the same order, and its threshold, 0 to 1.
+        chains: of each of the two, what it made of the photos, the same in the same order, and its threshold, 0 to 1.
     """
-    counts = np.hstack([_count_all(judged, confidence) for judged, confidence in (one, other)])
+    counts = np.hstack([_count_all(judged, confidence) for judged, confidence in chains])
 
     def lead(totals: Table) -> Table:
         ours, theirs = np.split(totals, 2, axis=-1)

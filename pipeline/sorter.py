@@ -24,14 +24,13 @@ Source = str | Path | bytes | NDArray[np.uint8]
 """A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""
 
 CROPS = 64
-"""Crops that are classified at a time."""
 """Crops classified at a time: a batch of photos may hold thousands."""
 
 _Found = tuple[Pixels, Detection]
 
 
 class Sorter:
-    """Finds the subjects in a photo and sorts them into classes.
+    """Finds the subjects in a photo and sorts them into classes; several threads have to take turns.
 
     Args:
         folder: a folder of weights, ``weights/<data set>``.

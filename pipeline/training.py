@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -88,11 +88,11 @@ def train(data_file: Path, console: Console, *, retune: bool = False) -> Trainin
     check_owner(weights, data_file)
     dataset = check_before_training(data_file, config, console)
     device, cropper = pick_device(config.device), read_cropper(config)
+    if config.classes_from != "labels" and cropper is None:
+        config = config.model_copy(update={"classifier": suit_whole_photos(config.classifier)})
     runs = Path("runs") / dataset.name
     with claimed(runs):
-        run = open_run(runs, _fingerprint(config, dataset), fresh=retune)
-        if config.classes_from != "labels" and cropper is None:
-            config = config.model_copy(update={"classifier": suit_whole_photos(config.classifier)})
+        run = open_run(runs, take_fingerprint(config, dataset, cropper), fresh=retune)
         room = _Room(config, dataset, run, device, console, cropper)
         introduce(dataset, config, run, device, console)
         located = crop_sorted(dataset, cropper, device, console)
@@ -109,8 +109,8 @@ def _train_in(room: _Room, weights: Path, *, retune: bool) -> Training:
     say_notes(console, prepared.notes)
     material = make_material(prepared, room.dataset.class_names, room.config.classifier, room.config.seed, console)
     brief_classifier(room.config, material, run.folder, console)
-    epochs = _train_stages(room, plan, prepared.detector, material, starts)
-    pair = _new_pair(room, starts)
+    epochs, plan = _train_stages(room, plan, prepared.detector, material, starts)
+    pair = _new_pair(replace(room, config=plan.config), starts)
     judged, scores = score_on_val(pair)
     draw_outcome(pair, run.folder, epochs, judged, scores)
     write_text(run.folder / "scores.json", json.dumps(scores.as_dict(), indent=2) + "\n")
@@ -120,13 +120,27 @@ def _train_in(room: _Room, weights: Path, *, retune: bool) -> Training:
     return Training(run.folder, weights, scores, replaced)
 
 
-def _fingerprint(config: Config, dataset: DataSet) -> str:
-    """Of all that the outcome depends on; where it runs, and in how much memory, may change on the way."""
+def take_fingerprint(config: Config, dataset: DataSet, cropper: Cropper | None) -> str:
+    """Of all that the outcome depends on; where it runs, and in how much memory, may change on the way.
+
+    Args:
+        config: data.yaml's settings.
+        dataset: what is trained on.
+        cropper: the detector that crops sorted photos, where data.yaml names one.
+    """
     settings = config.model_dump(exclude={"memory", "time", "device", "ignore", "label_format"})
     pins = {stage: sorted(getattr(config, stage).model_fields_set) for stage in STAGES}
     data = digest(dataset.train), digest(dataset.val), dataset.class_names
-    said = json.dumps([settings, pins, data, installed_versions()], sort_keys=True)
+    starts = [Path(getattr(config, stage).start).expanduser() for stage in STAGES]
+    named = [_hash_file(file) for file in starts if file.is_file()]
+    cropping = None if cropper is None else (_hash_file(cropper.weights), asdict(cropper.card))
+    said = json.dumps([settings, pins, data, named, cropping, installed_versions()], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plan(room: _Room, *, retune: bool) -> Plan:
@@ -150,8 +164,12 @@ def _read_starts(room: _Room) -> _Starts:
 
 def _train_stages(
     room: _Room, plan: Plan, data: DetectorData | None, material: Material, starts: _Starts
-) -> tuple[list[Epoch], list[Epoch]]:
-    """Train what there is to train; the epochs of the detector, and of the classifier's first network."""
+) -> tuple[tuple[list[Epoch], list[Epoch]], Plan]:
+    """Train what there is to train.
+
+    Returns:
+        The epochs of the detector and of the classifier's first network, and the plan with the batches that did fit.
+    """
     folder, pair = room.run.folder, room.run.folder / "weights"
     stages = StageRoom(plan, room.device, room.config.memory is not None, room.console, room.run.note)
     detector_epochs: list[Epoch] = []
@@ -163,7 +181,8 @@ def _train_stages(
         target = weights_file(pair, "detector")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(room.cropper.weights, target)
-    return detector_epochs, train_members(stages, starts.backbones, material, folder, pair)[0]
+    members = train_members(stages, starts.backbones, material, folder, pair)
+    return (detector_epochs, members[0].epochs), members[-1].plan
 
 
 def _new_pair(room: _Room, starts: _Starts) -> NewPair:

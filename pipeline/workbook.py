@@ -24,6 +24,9 @@ Value = str | int | float | datetime | None
 TEXT = "General"
 """Number format of a column that holds none."""
 
+PERCENT, WHOLE, COUNT, DATE = "0%", "0", '0;-0;"–"', "yyyy-mm-dd hh:mm"
+"""Number formats; a count of 0 is a dash."""
+
 MAX_ROWS = 1_048_575
 """Rows below the header that a sheet of Excel has room for."""
 

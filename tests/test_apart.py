@@ -83,6 +83,21 @@ def _start(folder: Path, function: str) -> tuple[subprocess.Popen[str], list[int
     return started, [int(word) for word in started.stdout.readline().split()]
 
 
+@pytest.mark.parametrize(
+    ("said", "heard"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE"), pytest.param("", "", marks=on_posix)]
+)
+def test_idle_threads_sleep_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, heard: str
+) -> None:
+    name = "OMP_WAIT_POLICY"
+    if said is None:
+        monkeypatch.delenv(name, raising=False)
+    else:
+        monkeypatch.setenv(name, said)
+    assert run_apart(os.getenv, name).result == heard
+    assert os.environ.get(name) == said
+
+
 def test_result_and_messages_come_back_in_order() -> None:
     told: list[object] = []
     outcome = run_apart(work.count, 1000, on_message=told.append)

@@ -239,6 +239,14 @@ def test_contact_sheet_of_more_classes_than_it_has_rows(tmp_path: Path) -> None:
         assert sheet.height == pytest.approx(8 * 165, abs=2)
 
 
+def test_contact_sheet_reads_no_more_than_it_shows(tmp_path: Path) -> None:
+    """Of thousands of crops that would take its time, where no batch is mixed."""
+    sources = make_sources(tmp_path, ("a", "b"), 7)
+    sources[-1].file.unlink()
+    draw_augmented(tmp_path / "sheet.jpg", sources, ("a", "b"), ClassifierSettings(imgsz=32), 1)
+    assert (tmp_path / "sheet.jpg").exists()
+
+
 def test_contact_sheet_of_a_crop_that_is_gone_is_one_line(tmp_path: Path) -> None:
     sources = make_sources(tmp_path, ("a", "b"), 1)
     sources[1].file.unlink()

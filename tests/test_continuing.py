@@ -133,6 +133,9 @@ def test_training_that_the_system_kills_goes_on_by_itself_with_half_the_batch(ti
     assert re.search(r"memory ran out with batch 4 \(.*killed.*\): going on after epoch [345] with batch 2\n", said)
     state = json.loads((tiny / "runs" / "tiny" / "1" / "run.json").read_text(encoding="utf-8"))
     assert (state["plan"]["detector"]["batch"], state["plan"]["detector"]["accumulate"]) == (2, 2)
+    card = read_cards(tiny / "weights" / "tiny").detector
+    assert card is not None
+    assert card.settings["batch"] == 2
 
 
 def test_training_stays_within_its_memory_with_smaller_batches(tiny: Path, cropsort: Run) -> None:

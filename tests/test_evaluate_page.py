@@ -17,12 +17,13 @@ from test_check_page import BROWSER, HOSTILE, Page
 from pipeline.boxes import Box
 from pipeline.errors import OutputError
 from pipeline.evaluate_page import find_run, write_page
-from pipeline.evaluation import Evaluation, Row, Trial, evaluate_judged
+from pipeline.evaluation import Evaluation, Trial, evaluate_judged
 from pipeline.labels import Subject
 from pipeline.results import Detection, Prediction
 from pipeline.runs import keep_epoch
 from pipeline.scores import JudgedPhoto
 from pipeline.weights import Card, Cards
+from pipeline.worth import Rival, Row, compare
 from pipeline.yolo import Epoch
 
 NAMES = ("고양이 <u>", "dog", "never seen")
@@ -107,10 +108,18 @@ def test_calibration_and_balance_are_told_where_there_were_some(evaluation: Make
 
 
 def test_what_cropping_is_worth_is_shown_where_it_was_measured(evaluation: Make, tmp_path: Path) -> None:
-    made = replace(evaluation(), worth=(Row("two stages", {"F1": 0.9}), Row("whole photo", {"top-1": 0.5})))
+    truth = (Subject(HERE, CAT),)
+    judged = [JudgedPhoto(truth, (), (predict(HERE, CAT),), ())] * 4
+    own = Rival(Row("two stages", 12, 81.4, confidence=0.5), [CAT] * 4, judged)
+    whole = Rival(Row("whole photo", 9, 40.0, why="learnt from the 9 of 12"), [CAT, DOG, DOG, DOG])
+    made = replace(evaluation(), worth=compare(own, [whole], [truth] * 4, ("note: <b> & co",)))
     page = Page(write_page(made, tmp_path / "page", None))
-    assert "What cropping is worth F1 top-1 two stages 0.900 – whole photo – 0.500" in page.text
-    assert made.as_dict()["worth"] == [{"name": "two stages", "F1": 0.9}, {"name": "whole photo", "top-1": 0.5}]
+    assert "two stages 12 81 1.000 1.000 to 1.000 – 1.000 1.000 to 1.000 –" in page.text
+    assert "whole photo 9 40 0.250 0.000 to 0.750 +0.750 (+0.250 to +1.000) – –" in page.text
+    assert "whole photo: learnt from the 9 of 12" in page.text and "note: <b> & co" in page.text
+    record = json.loads(json.dumps(made.as_dict(), allow_nan=False))["worth"]
+    assert record["rows"][1]["right_class_lead"] == 0.75 and record["rows"][1]["f1"] is None
+    assert str(made).endswith("note: <b> & co")
 
 
 def test_sorted_photos_have_no_detector_to_speak_of(evaluation: Make, tmp_path: Path) -> None:

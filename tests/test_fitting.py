@@ -320,6 +320,20 @@ def test_class_that_weighs_more_is_said_more_often(make: Make) -> None:
     assert out[0] > 0.5 > out[1]
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_class_weighs_what_its_samples_lose_and_not_what_smoothing_gives_it(make: Make, mixed: bool) -> None:
+    """Or a class that is 40 times as rare as another would get more of each target than the true one."""
+    training = make("one", epochs=1, rate=0.0, dropout=0.0, mixed=mixed, class_weights=(0.05, 1.95))
+    training.run()
+    images, targets = zip(*(Noise(mixed=mixed)[0, index] for index in range(24)), strict=True)
+    with torch.inference_mode():
+        out = make_network().eval()(torch.stack(images))
+    shares = torch.stack(targets) if mixed else nn.functional.one_hot(torch.stack(targets)).float()
+    each = nn.functional.cross_entropy(out, shares, reduction="none", label_smoothing=0.05)
+    wanted = float((each * (shares @ torch.tensor([0.05, 1.95]))).mean())
+    assert training.told[0].losses["train"] == pytest.approx(wanted, abs=1e-5)
+
+
 def test_weights_of_classes_count_the_same_in_smaller_batches(make: Make) -> None:
     whole = make("whole", batch=8, dropout=0.0, class_weights=(0.1, 1.9))
     small = make("small", batch=2, accumulate=4, dropout=0.0, class_weights=(0.1, 1.9))

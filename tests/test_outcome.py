@@ -62,10 +62,21 @@ def test_classifier_that_knows_nothing_is_sure_of_nothing() -> None:
     assert not calibration.apply(judge(1, sharpness=0)[0].on_truth[0]).sure
 
 
+def test_very_sure_and_right_predictions_stay_sure() -> None:
+    """The threshold may lie closer to 1 than a few digits tell."""
+    sure = Prediction(Detection(BOX, 1.0), dict(zip(NAMES, (1 - 2e-8, 1e-8, 1e-8), strict=True)))
+    torn = Prediction(Detection(BOX, 1.0), dict(zip(NAMES, (0.4, 0.3, 0.3), strict=True)))
+    given = [(sure, NAMES[0])] * 60 + [(torn, NAMES[1])] * 30 + [(torn, NAMES[0])] * 10
+    judged = [JudgedPhoto((Subject(BOX, name),), (), (), (one,)) for one, name in given]
+    calibration = calibrate(judged, NAMES, precision=0.95)
+    assert calibration.apply(sure).sure
+    assert not calibration.apply(torn).sure
+
+
 def test_calibration_fits_into_a_card() -> None:
     calibration = calibrate(judge(40, sharpness=2), NAMES, precision=0.9)
     for value in (calibration.temperature, calibration.sure_from, *calibration.metrics.values()):
-        assert json.loads(json.dumps(value)) == round(value, 6)
+        assert json.loads(json.dumps(value)) == value
 
 
 def test_applying_changes_probabilities_but_neither_class_nor_place() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 
 from pipeline.results import read_results
 from pipeline.sorter import load
-from pipeline.weights import has_pair, install_pair, read_cards
+from pipeline.weights import has_pair, install_pair, read_card, read_cards
 
 DATA = """\
 train: photos/train
@@ -53,6 +55,11 @@ def test_classifier_of_whole_photos_is_trained_scored_and_used(shelf: Path, here
     scored = here("evaluate")
     assert scored.returncode == 0, scored.stderr
     assert "\n6 photos\nclassifier   top-1 " in scored.stdout
+    compared = here("evaluate", "--cropping")
+    assert compared.returncode == 2
+    assert compared.stderr.startswith(
+        f"cropsort: {Path('weights', 'shelf')} - takes photos whole: there is no cropping"
+    )
     predicted = here("predict", "photos/val")
     assert predicted.returncode == 0, predicted.stderr
     results = list(read_results(shelf / "reports" / "val" / "results.jsonl"))
@@ -79,11 +86,20 @@ def test_trained_detector_crops_sorted_photos(shelf: Path, home: Path, eager: Pa
     assert f"no detector is trained: {eager / 'detector.pt'} crops the subject out" in made.stdout
     cards = read_cards(shelf / "weights" / "shelf")
     assert cards.detector is not None
-    assert (cards.detector.class_names, cards.detector.confidence) == (("green", "red"), 0.001)
+    shipped = read_card(eager / "detector.json", "detector")
+    assert cards.detector == replace(shipped, class_names=("green", "red"))  # it was not trained here
+    assert cards.detector.confidence == 0.001
     assert not cards.classifier.whole_photo
     predictions = load(shelf / "weights" / "shelf", device="cpu")(drawn[0])
     assert any(one.detection.box.edges != (0, 0, 160, 128) for one in predictions)
-    assert here("evaluate").returncode == 0
+    scored = here("evaluate", "--cropping")
+    assert scored.returncode == 0, scored.stderr
+    assert "one stage: not tried: the photos are sorted, and nobody has drawn boxes to learn from" in scored.stdout
+    record = json.loads((shelf / "runs" / "shelf" / "evaluate" / "val" / "evaluate.json").read_text(encoding="utf-8"))
+    ours, whole, one = record["worth"]["rows"]
+    assert record["worth"]["photos_of_one_class"] == 6
+    assert ours["seconds"] > 0 and ours["right_class"] is not None is not whole["right_class"]
+    assert ours["f1"] is one["right_class"] is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,14 @@ from PIL import Image
 from rich.console import Console
 
 from pipeline import yolo
+from pipeline.config import read_config
+from pipeline.dataset import load_dataset
 from pipeline.environment import ROOT
 from pipeline.errors import WeightsError
+from pipeline.finder import Cropper
 from pipeline.sorter import Sorter
-from pipeline.training import Training, train
-from pipeline.weights import has_pair, read_cards
+from pipeline.training import Training, take_fingerprint, train
+from pipeline.weights import has_pair, read_card, read_cards
 
 
 @pytest.fixture
@@ -76,6 +80,24 @@ def test_another_data_sets_weights_are_not_touched(tiny: Path, used: dict[str, s
     assert not (tiny / "runs").exists()
 
 
+def test_fingerprint_is_of_the_weights_that_data_yaml_names(tiny: Path, eager: Path) -> None:
+    """A file of the same name may hold others by the time a stopped training goes on."""
+    own = tiny / "own"
+    shutil.copytree(eager, own)
+    text = (tiny / "data.yaml").read_text(encoding="utf-8").replace("yolo11n-cls, start: scratch", "yolo11n-cls")
+    (tiny / "data.yaml").write_text(text.replace("classifier: {", "classifier: {start: own/classifier.pt, "))
+    config = read_config(Path("data.yaml"))
+    dataset = load_dataset(Path("data.yaml"), config)
+    cropper = Cropper(own / "detector.pt", read_card(own / "detector.json", "detector"))
+    taken = {take_fingerprint(config, dataset, None), take_fingerprint(config, dataset, cropper)}
+    for file in (own / "classifier.pt", own / "detector.pt"):
+        file.write_bytes(file.read_bytes() + b" ")
+        taken.add(take_fingerprint(config, dataset, cropper))
+    taken.add(take_fingerprint(config, dataset, replace(cropper, card=replace(cropper.card, confidence=0.9))))
+    assert len(taken) == 5
+    assert take_fingerprint(config, dataset, cropper) in taken
+
+
 @pytest.mark.slow
 def test_training_again_keeps_the_better_pair(tiny: Path, used: dict[str, str]) -> None:
     told = io.StringIO()
@@ -90,19 +112,36 @@ def test_training_again_keeps_the_better_pair(tiny: Path, used: dict[str, str]) 
 @pytest.mark.slow
 @pytest.mark.usefixtures("used")
 def test_worse_pair_makes_way(tiny: Path) -> None:
-    for label in (tiny / "labels" / "val").glob("photo-*.txt"):
-        label.write_text(re.sub("^0", "3", label.read_text(), flags=re.MULTILINE))
+    for label in (tiny / "labels").rglob("photo-*.txt"):
+        label.write_text(re.sub("^[0-2]", "3", label.read_text(), flags=re.MULTILINE))
+    data = (tiny / "data.yaml").read_text(encoding="utf-8")
+    (tiny / "data.yaml").write_text(data.replace("imgsz: 32, batch: 4, epochs: 1", "imgsz: 32, batch: 4, epochs: 8"))
     weights = tiny / "weights" / "tiny" / "classifier.pt"
     record = yolo.read_checkpoint(weights)
     head = {name: torch.zeros_like(tensor) for name, tensor in record.tensors.items() if ".linear." in name}
-    next(tensor for name, tensor in head.items() if name.endswith("bias"))[0] = 9  # always the class that val lacks
+    next(tensor for name, tensor in head.items() if name.endswith("bias"))[0] = 9  # always the class that nothing is of
     yolo.write_checkpoint(weights, yolo.Checkpoint(record.model_name, record.task, {**record.tensors, **head}))
     told = io.StringIO()
     made = train(Path("data.yaml"), Console(file=told, width=200))
-    assert made.replaced
+    assert made.replaced, told.getvalue()
     assert "the new pair is better: F1 " in told.getvalue()
     assert weights.read_bytes() == (made.run / "weights" / "classifier.pt").read_bytes()
-    assert read_cards(made.weights).classifier.metrics == made.scores.as_dict()
+    card = read_cards(made.weights).detector
+    assert card is not None
+    assert card.metrics == made.scores.as_dict()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("used")
+def test_pair_that_cannot_be_loaded_makes_way(tiny: Path) -> None:
+    """Else every training would end in the same error, and the remedy be to train."""
+    weights = tiny / "weights" / "tiny" / "classifier.pt"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    told = io.StringIO()
+    made = train(Path("data.yaml"), Console(file=told, width=200))
+    assert made.replaced
+    assert re.search(r"the pair in use cannot be used \(.+\) and makes way\n", told.getvalue())
+    assert Sorter(Path("weights/tiny"), device="cpu").class_names
 
 
 @pytest.mark.slow

@@ -18,6 +18,9 @@ _FIGURES = ("top1", "recall", "log_loss")
 def show_ensembles(runs: Mapping[str, Sequence[Kept]]) -> None:
     """The mean of three members' probabilities, for all threes of the seeds, beside what each is alone.
 
+    Each seed has a val of its own, so that what one member chose its epoch on another may have learnt from, as in
+    ``folds``.
+
     Args:
         runs: trainings by case, in the order of their seeds.
     """

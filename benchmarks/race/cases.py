@@ -85,7 +85,7 @@ def show(names: Sequence[str], options: Options) -> None:
     prepare_work(options)
     shows: dict[str, Callable[[Options], None]] = {
         **{name: partial(show_race, name) for name in CASES},
-        "ensemble": lambda options: show_ensembles(done_runs(options)),
+        "ensemble": lambda options: show_ensembles(comparable_runs(options)),
         "calibration": lambda options: show_calibration(done_runs(options)),
         "loading": show_loading,
         "resume": show_resume,
@@ -193,6 +193,11 @@ def done_runs(options: Options) -> dict[str, list[Kept]]:
     """Our trainings that are on disk, by case."""
     files = {name: [options.work / name / f"{seed}-ours.npz" for seed in range(options.seeds)] for name in CASES}
     return {name: [read_kept(path) for path in paths if path.exists()] for name, paths in files.items()}
+
+
+def comparable_runs(options: Options) -> dict[str, list[Kept]]:
+    """Those of cases whose trainings lack nothing that another one has: each seed cuts other classes to a tenth."""
+    return {name: done for name, done in done_runs(options).items() if not CASES[name].rare}
 
 
 def show_loading(options: Options) -> None:

@@ -18,7 +18,8 @@ def train_plain(material: Material, start: Path, folder: Path, threads: int, _te
     """Train in this process, which is Ultralytics' own from here on.
 
     Args:
-        material: the crops; of its settings imgsz, batch, epochs and seed are taken, all else is Ultralytics' default.
+        material: the crops; of its settings imgsz, batch, epochs, patience and seed are taken, all else is Ultralytics'
+            default.
         start: weights to start from.
         folder: where copies of the photos and Ultralytics' files go.
         threads: of torch.
@@ -42,6 +43,7 @@ def train_plain(material: Material, start: Path, folder: Path, threads: int, _te
         imgsz=settings.imgsz,
         epochs=settings.epochs,
         batch=settings.batch,
+        patience=settings.patience,
         seed=material.config.seed,
         device="cpu",
         project=str(folder),

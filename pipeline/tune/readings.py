@@ -20,7 +20,7 @@ from pipeline.tune.trials import Reading, Stage, Trial
 
 Key = Mapping[str, str | int]
 
-_PACKAGES = ("torch", "torchvision", "ultralytics", "lightning")
+_PACKAGES = ("torch", "torchvision", "ultralytics", "timm", "lightning")
 
 
 class ReadingsFile:
