@@ -32,7 +32,6 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 _TO_YIQ = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
 
-_WHOLE_SCALE = 0.5
 _ERASED = (0.02, 0.15)
 """Least and most of a crop that is covered, as a part of its area."""
 
@@ -58,6 +57,8 @@ class Augmentation:
     flipud: float
     degrees: float
     scale: float
+    shrink: float
+    stretch: float
     translate: float
     shear: float
     brightness: float
@@ -69,10 +70,56 @@ class Augmentation:
 
 
 PRESETS = {
-    "light": Augmentation(0.5, 0.0, 10.0, 0.1, 0.05, 0.0, 0.2, 0.1, 0.0, 0.0, 0.0, 0),
-    "photo": Augmentation(0.5, 0.0, 15.0, 0.2, 0.06, 5.0, 0.4, 0.4, 0.25, 0.0, 0.0, 0),
-    "art": Augmentation(0.5, 0.0, 15.0, 0.2, 0.1, 6.0, 0.3, 0.1, 0.25, 0.5, 0.0, 0),
+    "light": Augmentation(
+        fliplr=0.5,
+        flipud=0.0,
+        degrees=10.0,
+        scale=0.1,
+        shrink=0.05,
+        stretch=0.0,
+        translate=0.05,
+        shear=0.0,
+        brightness=0.2,
+        color=0.1,
+        erasing=0.0,
+        cutmix=0.0,
+        mixup=0.0,
+        randaugment=0,
+    ),
+    "photo": Augmentation(
+        fliplr=0.5,
+        flipud=0.0,
+        degrees=15.0,
+        scale=0.15,
+        shrink=0.15,
+        stretch=0.1,
+        translate=0.06,
+        shear=5.0,
+        brightness=0.4,
+        color=0.4,
+        erasing=0.25,
+        cutmix=0.0,
+        mixup=0.0,
+        randaugment=0,
+    ),
+    "art": Augmentation(
+        fliplr=0.5,
+        flipud=0.0,
+        degrees=15.0,
+        scale=0.2,
+        shrink=0.2,
+        stretch=0.1,
+        translate=0.1,
+        shear=6.0,
+        brightness=0.3,
+        color=0.1,
+        erasing=0.25,
+        cutmix=0.5,
+        mixup=0.0,
+        randaugment=0,
+    ),
 }
+_WHOLE = {"scale": 0.7, "shrink": 0.0, "stretch": 0.33}
 
 
 def choose_augmentation(settings: ClassifierSettings) -> Augmentation:
@@ -82,21 +129,31 @@ def choose_augmentation(settings: ClassifierSettings) -> Augmentation:
 
 
 def suit_whole_photos(settings: ClassifierSettings) -> ClassifierSettings:
-    """The settings where a photo itself is the crop: it holds more than its subject, and can be zoomed into further.
+    """The settings where a photo itself is the crop: it holds more than its subject, so that windows of it are shown.
 
     A network does better on subjects that are a little smaller than those it learnt from (Touvron et al. 2019).
     """
-    return settings if settings.scale is not None else settings.model_copy(update={"scale": _WHOLE_SCALE})
+    return settings.model_copy(update={key: value for key, value in _WHOLE.items() if getattr(settings, key) is None})
+
+
+def decides_on_mirrored(settings: ClassifierSettings) -> bool:
+    """Whether the mean of a crop and its mirror image decides: not where training has seen none."""
+    return settings.test_flips and choose_augmentation(settings).fliplr > 0
 
 
 def draw_change(chosen: Augmentation, rng: Generator) -> NDArray[np.float64]:
-    """How a crop is turned, sheared, scaled and moved, for ``crops.letterbox_changed``; shape (2, 3)."""
+    """How a crop is turned, sheared, stretched, scaled and moved, for ``crops.letterbox_changed``; shape (2, 3).
+
+    The part of its area that is seen is drawn evenly (Szegedy et al. 2015); where that is not all, it is from anywhere.
+    """
     angle = math.radians(rng.uniform(-chosen.degrees, chosen.degrees))
     lean = math.tan(math.radians(rng.uniform(-chosen.shear, chosen.shear)))
-    size = rng.uniform(1 - chosen.scale / 2, 1 + chosen.scale)
+    size = rng.uniform((1 + chosen.scale) ** -2, (1 - chosen.shrink) ** -2) ** -0.5
+    wider = (1 + chosen.stretch) ** rng.uniform(-0.5, 0.5)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    shift = rng.uniform(-chosen.translate, chosen.translate, 2)
-    return np.column_stack([size * turn @ [[1.0, lean], [0.0, 1.0]], shift])
+    reach = chosen.translate + max(0.0, size - 1) / 2
+    shift = rng.uniform(-reach, reach, 2)
+    return np.column_stack([size * turn @ [[wider, lean], [0.0, 1 / wider]], shift])
 
 
 def change_colours(pixels: Pixels, chosen: Augmentation, rng: Generator) -> Pixels:

@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from pipeline.apart import is_out_of_memory
+from pipeline.augmenting import decides_on_mirrored
 from pipeline.calibration import (
     apply_temperature,
     choose_sure,
@@ -193,7 +194,7 @@ def _write_cards(pair: NewPair, *, confidence: float, metrics: dict[str, float],
         margin=second.margin,
         temperature=calibration.temperature,
         sure_from=calibration.sure_from,
-        test_flips=second.test_flips,
+        test_flips=decides_on_mirrored(second),
         whole_photo=pair.detector is None and pair.cropper is None,
     )
     write_card(pair.folder, own)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.augmenting import suit_whole_photos
+from pipeline.augmenting import decides_on_mirrored, suit_whole_photos
 from pipeline.batches import lacks_memory
 from pipeline.classifying import Classifier
 from pipeline.console import counting
@@ -187,7 +187,7 @@ def _classify_whole(
 ) -> list[str | None]:
     """The class of each photo that shows one class."""
     settings, names = room.config.classifier, room.dataset.class_names
-    side, margin, flips = settings.imgsz, settings.margin, settings.test_flips
+    side, margin, flips = settings.imgsz, settings.margin, decides_on_mirrored(settings)
     classifier = Classifier(weights, names, device=room.device, imgsz=side, test_flips=flips)
     answers: list[str | None] = []
     for photo in judged:

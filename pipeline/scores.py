@@ -138,16 +138,17 @@ def score(judged: Sequence[JudgedPhoto], *, confidence: float, labelled: bool = 
 
 
 def choose_confidence(judged: Sequence[JudgedPhoto]) -> float:
-    """The lowest threshold at which the F1 of the chain is within one standard error of the best.
+    """The lowest threshold at which the detector's F2 is within one standard error of the best.
 
-    On a few dozen photos the best F1 stands out from its neighbours by chance (the one-standard-error rule of Breiman
-    et al. 1984). Among equals the lower one is better: a row too many can be deleted in the spreadsheet, a subject
-    that was missed cannot be put back.
+    F2 counts a subject that was found twice as much as a box that is none (van Rijsbergen 1979): a row too many can be
+    deleted in the spreadsheet, a subject that was missed cannot be put back. On a few dozen photos the best stands out
+    from its neighbours by chance (the one-standard-error rule of Breiman et al. 1984). What class a subject gets does
+    not count: another classifier must not have the detector find less.
     """
     counts = {threshold: _count_all(judged, threshold) for threshold in THRESHOLDS}
-    scores = {threshold: float(_f1(table.sum(0))) for threshold, table in counts.items()}
+    scores = {threshold: float(_f2_found(table.sum(0))) for threshold, table in counts.items()}
     best = max(THRESHOLDS, key=scores.__getitem__)
-    allowed = scores[best] - float(_f1(_resample(counts[best])).std())
+    allowed = scores[best] - float(_f2_found(_resample(counts[best])).std())
     return min(threshold for threshold in THRESHOLDS if scores[threshold] >= allowed)
 
 
@@ -251,6 +252,13 @@ def _f1(totals: Table) -> Table:
     """F1 of counts of right, made and true boxes along the last axis; 0 where there are none."""
     right, made, true, _ = np.moveaxis(totals, -1, 0)
     values: Table = 2 * right / np.maximum(made + true, 1)
+    return values
+
+
+def _f2_found(totals: Table) -> Table:
+    """F2 of the boxes, whatever their class, of the same counts."""
+    _, made, true, found = np.moveaxis(totals, -1, 0)
+    values: Table = 5 * found / np.maximum(made + 4 * true, 1)
     return values
 
 

@@ -97,8 +97,10 @@ class ClassifierSettings(Section):
             writing.
         flipud: part that is turned upside down, 0 to 1.
         degrees: largest angle that crops are turned by either way, 0 to 180.
-        scale: by how much of their size crops are enlarged at most, 0 to 0.9; they shrink by at most half as much. By
-            default 0.5 where whole photos are the crops.
+        scale: by how much of their size crops are enlarged at most, 0 to 0.9; whole photos, where those are the crops,
+            by 0.7.
+        shrink: by how much of it they are shrunk at most, 0 to 0.9; whole photos by nothing.
+        stretch: by how much of their proportions they are made wider or higher at most, 0 to 1; whole photos by 0.33.
         translate: largest shift, as a part of the crop's side, 0 to 1.
         shear: largest angle that crops are sheared by, degrees, 0 to 45.
         brightness: largest change of brightness and contrast, as a part of them, 0 to 1.
@@ -107,7 +109,7 @@ class ClassifierSettings(Section):
         cutmix: part of the batches whose crops get a piece of another one (Yun et al. 2019), 0 to 1.
         mixup: part of the batches whose crops are blended with another one (Zhang et al. 2018), 0 to 1.
         randaugment: changes that are drawn for each crop (Cubuk et al. 2020), 0 to 5.
-        test_flips: whether to decide on the mean of a crop and its mirror image.
+        test_flips: whether to decide on the mean of a crop and its mirror image, where training has seen such.
         sure_precision: part of the predictions that shall be right; the less probable ones, which would make it less on
             val, are called unsure; 0 to 1.
     """
@@ -130,6 +132,8 @@ class ClassifierSettings(Section):
     flipud: float | None = Field(default=None, ge=0, le=1)
     degrees: float | None = Field(default=None, ge=0, le=180)
     scale: float | None = Field(default=None, ge=0, le=0.9)
+    shrink: float | None = Field(default=None, ge=0, le=0.9)
+    stretch: float | None = Field(default=None, ge=0, le=1)
     translate: float | None = Field(default=None, ge=0, le=1)
     shear: float | None = Field(default=None, ge=0, le=45)
     brightness: float | None = Field(default=None, ge=0, le=1)
@@ -138,5 +142,5 @@ class ClassifierSettings(Section):
     cutmix: float | None = Field(default=None, ge=0, le=1)
     mixup: float | None = Field(default=None, ge=0, le=1)
     randaugment: int | None = Field(default=None, ge=0, le=5)
-    test_flips: bool = False
+    test_flips: bool = True
     sure_precision: float = Field(default=0.95, gt=0, lt=1)

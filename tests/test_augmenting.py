@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from pipeline.images import GREY, Pixels, write_jpeg
 from pipeline.prepare import CropSource
 from pipeline.settings import ClassifierSettings
 
-NOTHING = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
+NOTHING = Augmentation(**dict.fromkeys((one.name for one in fields(Augmentation)), 0))
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -59,13 +59,16 @@ def test_geometry_stays_within_what_is_set() -> None:
     rng = seeded()
     shifts, sizes, angles = [], [], []
     for _ in range(500):
-        change = draw_change(replace(NOTHING, degrees=15.0, scale=0.2, translate=0.06), rng)
-        shifts.append(change[:, 2])
+        change = draw_change(replace(NOTHING, degrees=15.0, scale=0.2, shrink=0.1, translate=0.06), rng)
         sizes.append(math.sqrt(np.linalg.det(change[:, :2])))
+        shifts.append(np.abs(change[:, 2]) - max(0, sizes[-1] - 1) / 2)  # what is enlarged is seen from anywhere
         angles.append(math.degrees(math.atan2(change[1, 0], change[0, 0])))
-    assert 0.05 < np.abs(shifts).max() <= 0.06
+    assert 0.05 < np.max(shifts) <= 0.06
     assert (min(sizes), max(sizes)) == pytest.approx((0.9, 1.2), abs=0.01)
     assert (min(angles), max(angles)) == pytest.approx((-15, 15), abs=0.5)
+    wide = [draw_change(replace(NOTHING, stretch=0.33), rng) for _ in range(500)]
+    assert max(change[0, 0] / change[1, 1] for change in wide) == pytest.approx(1.33, abs=0.02)
+    assert min(change[0, 0] / change[1, 1] for change in wide) == pytest.approx(1 / 1.33, abs=0.02)
     leant = [draw_change(replace(NOTHING, shear=6.0), rng) for _ in range(200)]
     assert max(math.degrees(math.atan(change[0, 1])) for change in leant) == pytest.approx(6, abs=0.3)
     assert all(np.array_equal(change[:, 0], (1, 0)) for change in leant)
@@ -73,7 +76,8 @@ def test_geometry_stays_within_what_is_set() -> None:
 
 def test_whole_photos_are_zoomed_into_further_unless_the_user_says_otherwise() -> None:
     assert choose_augmentation(suit_whole_photos(ClassifierSettings())).scale > PRESETS["photo"].scale
-    assert choose_augmentation(suit_whole_photos(ClassifierSettings(scale=0.1))).scale == 0.1
+    kept = choose_augmentation(suit_whole_photos(ClassifierSettings(scale=0.1)))
+    assert (kept.scale, kept.shrink) == (0.1, 0.0)
 
 
 def test_brightness_and_contrast_leave_grey_grey() -> None:

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import Run, hash_files
 
 from pipeline.config import read_config
 from pipeline.dataset import load_dataset
 from pipeline.out_of_fold import list_reviewed, one_network, take_fingerprint
-from tests.conftest import Run, hash_files
 
 pytest.importorskip("cleanlab")
 

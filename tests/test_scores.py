@@ -111,13 +111,19 @@ def test_threshold_is_not_moved_by_what_chance_may_do() -> None:
     false = judge([(HERE, "cat")], [predict(HERE, "cat", 0.9), predict(FAR, "cat", 0.36)])
     assert (
         choose_confidence([found] * 8 + [faint] + [false] * 2) == 0.1
-    )  # at 0.40, F1 0.95 for 0.96: no real difference
+    )  # at 0.40 it is a little better: no real difference
     assert choose_confidence([found] * 8 + [false] * 40) == 0.4
+
+
+def test_threshold_is_the_detectors_own_whatever_class_follows() -> None:
+    photos = [judge([(HERE, "cat")], [predict(HERE, "cat", 0.3)]), judge([(HERE, "cat")], [predict(HERE, "cat", 0.8)])]
+    mistaken = [judge([(HERE, "cat")], [predict(HERE, "dog", 0.3)]), photos[1]]
+    assert choose_confidence(mistaken) == choose_confidence(photos)
 
 
 def test_threshold_is_the_lowest_of_equals() -> None:
     photo = judge([(HERE, "cat")], [predict(HERE, "cat", 0.72), predict(FAR, "cat", 0.33)])
-    assert choose_confidence([photo]) == 0.35  # up to 0.70 the F1 is 1
+    assert choose_confidence([photo]) == 0.35  # up to 0.70 the F2 is 1
     assert choose_confidence([judge([(HERE, "cat")], [])]) == THRESHOLDS[0]
 
 

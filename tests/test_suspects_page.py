@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from photos import write_photo
 
 from pipeline.boxes import Box
 from pipeline.dataset import DataSet
@@ -16,7 +17,6 @@ from pipeline.mixed_pairs import MixedPair
 from pipeline.reviewed import Reviewed, advise, as_record, report
 from pipeline.suspects import Suspect
 from pipeline.suspects_page import MOST, PAGE, write_page
-from tests.photos import write_photo
 
 ALIKE = MixedPair(("만화", "fairy tale"), (20, 18), (40, 40), even=0.1)
 CHANCE = MixedPair(("만화", "novel"), (1, 0), (40, 40), even=0.1)

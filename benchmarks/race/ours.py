@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pipeline import yolo
-from pipeline.augmenting import suit_whole_photos
+from pipeline.augmenting import decides_on_mirrored, suit_whole_photos
 from pipeline.classifier import ClassifierJob, train_classifier
 from pipeline.classifying import Classifier
 from pipeline.crops import cut_crop
@@ -67,7 +67,8 @@ def make_job(material: Material, start: Path, folder: Path) -> ClassifierJob:
 def classify(material: Material, weights: Path, part: str) -> Probabilities:
     """What the classifier says, before calibration, of each subject of a part."""
     settings, names = material.config.classifier, material.dataset.class_names
-    classifier = Classifier(weights, names, device="cpu", imgsz=settings.imgsz)
+    flips = decides_on_mirrored(settings)
+    classifier = Classifier(weights, names, device="cpu", imgsz=settings.imgsz, test_flips=flips)
     subjects = material.subjects(part)
     rows = [
         [answer[name] for name in names]
