@@ -13,10 +13,11 @@ from typing import Any
 
 from rich.console import Console
 
+from pipeline import training
 from pipeline.boxes import Box
 from pipeline.config import Config
 from pipeline.console import counting
-from pipeline.dataset import VAL_FRACTION, DataSet, digest
+from pipeline.dataset import VAL_FRACTION, DataSet
 from pipeline.ensemble import Material, read_starts, train_members
 from pipeline.evaluate import judge
 from pipeline.files import write_text
@@ -34,7 +35,7 @@ from pipeline.sorter import Sorter
 from pipeline.splitting import split_annotations
 from pipeline.stages import Spot, StageRoom, train_detector_stage
 from pipeline.starts import Start, read_stage_start
-from pipeline.weights import STAGES, installed_versions, weights_file
+from pipeline.weights import STAGES, weights_file
 
 _RECORD = "out-of-fold.jsonl"
 
@@ -92,14 +93,11 @@ def one_network(config: Config) -> Config:
     return config.model_copy(update={"classifier": config.classifier.model_copy(update={"ensemble": (), "folds": 1})})
 
 
-def take_fingerprint(config: Config, dataset: DataSet, folds: int) -> str:
-    """Of all that the predictions depend on; where they are made, and in how much memory, may change on the way."""
-    settings = config.model_dump(exclude={"memory", "time", "device", "ignore", "label_format"})
-    pins = {stage: sorted(getattr(config, stage).model_fields_set) for stage in STAGES}
-    reviewed = list_reviewed(dataset)
-    places = [_key(annotation, dataset) for annotation in reviewed]
-    said = [settings, pins, places, digest(reviewed), dataset.class_names, folds, installed_versions()]
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def take_fingerprint(config: Config, dataset: DataSet, cropper: Cropper | None, folds: int) -> str:
+    """Of all that the predictions depend on: what a training does, where the photos lie, and the number of folds."""
+    places = [_key(annotation, dataset) for annotation in list_reviewed(dataset)]
+    said = [training.take_fingerprint(config, dataset, cropper), places, folds]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def predict_out_of_fold(review: Review) -> list[JudgedPhoto]:
@@ -197,10 +195,11 @@ def _work_on(review: Review, plan: Plan, fold: _Fold, detector: Start | None, st
     elif review.cropper is not None:
         pair.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(review.cropper.weights, weights_file(pair, "detector"))
-    train_members(room, starts, Material(prepared.train, prepared.val, dataset.class_names), folder, pair)
+    material = Material(prepared.train, prepared.val, dataset.class_names)
+    plan = train_members(room, starts, material, folder, pair)[-1].plan
     _judge(review, fold, dataset, pair, detector)
     shutil.rmtree(folder / "prepared", ignore_errors=True)
-    return room.plan
+    return plan
 
 
 def _judge(review: Review, fold: _Fold, dataset: DataSet, pair: Path, detector: Start | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.augmenting import suit_whole_photos
 from pipeline.check import check_before_training
 from pipeline.config import Config, read_config
 from pipeline.dataset import DataSet
@@ -57,8 +58,10 @@ def review_labels(data_file: Path, folder: Path | None, console: Console, *, fol
 def _open(config: Config, dataset: DataSet, folds: int, kept: Path, console: Console) -> Review:
     """The same review where it was stopped, else a new one."""
     device, cropper = pick_device(config.device), read_cropper(config)
+    if config.classes_from != "labels" and cropper is None:
+        config = config.model_copy(update={"classifier": suit_whole_photos(config.classifier)})
     located = crop_sorted(dataset, cropper, device, console)
-    run = open_run(kept, take_fingerprint(config, located, folds))
+    run = open_run(kept, take_fingerprint(config, located, cropper, folds))
     return Review(config, located, folds, run, device, console, cropper)
 
 

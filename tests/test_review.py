@@ -116,7 +116,7 @@ def test_missing_cleanlab_is_said_before_anything_is_done(
 def test_fingerprint_follows_labels_settings_and_folds_and_nothing_else(tiny: Path) -> None:
     def take(folds: int = 3) -> str:
         config = one_network(read_config(Path("data.yaml")))
-        return take_fingerprint(config, load_dataset(Path("data.yaml"), config), folds)
+        return take_fingerprint(config, load_dataset(Path("data.yaml"), config), None, folds)
 
     first = take()
     assert take(4) != first

@@ -56,7 +56,7 @@ def test_cards_say_how_each_stage_was_set_and_calibrated(trained: Training) -> N
     assert cards.classifier.metrics.keys() - cards.detector.metrics.keys() == figures
     assert cards.classifier.metrics["log_loss"] <= cards.classifier.metrics["log_loss_uncalibrated"]
     assert 0.25 <= cards.classifier.temperature <= 4
-    assert not cards.classifier.test_flips
+    assert cards.classifier.test_flips
 
 
 def test_cards_of_before_there_was_calibration_are_read(trained: Training, tmp_path: Path) -> None:
