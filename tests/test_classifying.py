@@ -117,7 +117,7 @@ def test_batch_says_of_each_crop_what_it_says_of_it_alone(joined: Path) -> None:
     classifier = load(joined, test_flips=True)
     alone = [classifier.classify([crop])[0] for crop in CROPS]
     for row, other in zip(classifier.classify(CROPS), alone, strict=True):
-        assert row == pytest.approx(other, abs=1e-6)
+        assert row == pytest.approx(other, abs=1e-5)  # another size of batch, another order of adding in 32 bits
 
 
 @pytest.mark.parametrize("names", [("one",), ("one", "two"), ("one", "two", "three", "four")])
