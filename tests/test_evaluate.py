@@ -18,6 +18,7 @@ from pipeline.scores import Scores
 from pipeline.training import Training
 
 
+@pytest.mark.slow
 def test_json_is_all_that_standard_output_gets(trained: Training, home: Path, cropsort: Run, tmp_path: Path) -> None:
     answer = cropsort("evaluate", "--json", "--out", tmp_path / "out", cwd=home)
     assert answer.returncode == 0

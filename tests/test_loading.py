@@ -107,6 +107,7 @@ def test_batches_are_floats_of_the_crops_and_numbers_of_their_classes(tmp_path: 
             assert int(target) == number
 
 
+@pytest.mark.slow
 def test_workers_make_the_same_batches_as_no_workers(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     sources, settings = draw_crops(tmp_path, 12), ClassifierSettings(imgsz=32, batch=4, cutmix=0.5, mixup=0.3)
     loader = load_train(sources, settings)

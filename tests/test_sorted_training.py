@@ -44,6 +44,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_classifier_of_whole_photos_is_trained_scored_and_used(shelf: Path, here: Run) -> None:
     made = here("train")
     assert made.returncode == 0, made.stderr
