@@ -134,6 +134,7 @@ def test_patience_ends_the_training(tmp_path: Path) -> None:
     assert len(run(make_job(tmp_path, count=8, most=50, patience=1), tmp_path / "classifier.pt")) < 50
 
 
+@pytest.mark.slow
 def test_stopped_training_comes_out_bit_by_bit_as_if_it_had_not_been(tmp_path: Path) -> None:
     whole = make_job(tmp_path / "whole", count=8, most=3)
     run(whole, tmp_path / "whole.pt")

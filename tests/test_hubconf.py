@@ -43,6 +43,7 @@ def test_hub_gives_what_load_gives(
     assert loaded(photo) == sorter(photo)
 
 
+@pytest.mark.slow
 def test_program_in_another_folder_needs_only_where_the_project_is(
     eager: Path, sorter: Sorter, photo: Path, tmp_path: Path, cropsort: Run
 ) -> None:

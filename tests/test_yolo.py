@@ -85,6 +85,7 @@ def test_one_module_imports_ultralytics() -> None:
     assert found == {"yolo/guard.py"}
 
 
+@pytest.mark.slow
 def test_using_it_changes_nothing_of_what_other_code_relies_on(
     cropsort: Run, eager: Path, home: Path, tmp_path: Path
 ) -> None:
