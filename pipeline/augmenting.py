@@ -17,6 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pipeline.config import Config
 from pipeline.images import GREY, Pixels
 from pipeline.plots import make_figure, readable_names, shorten
 from pipeline.settings import ClassifierSettings
@@ -53,42 +54,34 @@ _WORDS = re.compile(r"[^\W\d_]+")
 class Augmentation:
     """How much crops are changed; see ``ClassifierSettings`` for each."""
 
-    fliplr: float
-    flipud: float
-    degrees: float
-    scale: float
-    shrink: float
-    stretch: float
-    translate: float
-    shear: float
-    brightness: float
-    color: float
-    erasing: float
-    cutmix: float
-    mixup: float
-    randaugment: int
+    fliplr: float = 0.0
+    flipud: float = 0.0
+    degrees: float = 0.0
+    scale: float = 0.0
+    shrink: float = 0.0
+    stretch: float = 0.0
+    translate: float = 0.0
+    shear: float = 0.0
+    brightness: float = 0.0
+    color: float = 0.0
+    erasing: float = 0.0
+    cutmix: float = 0.0
+    mixup: float = 0.0
+    randaugment: int = 0
 
 
 PRESETS = {
     "light": Augmentation(
         fliplr=0.5,
-        flipud=0.0,
         degrees=10.0,
         scale=0.1,
         shrink=0.05,
-        stretch=0.0,
         translate=0.05,
-        shear=0.0,
         brightness=0.2,
         color=0.1,
-        erasing=0.0,
-        cutmix=0.0,
-        mixup=0.0,
-        randaugment=0,
     ),
     "photo": Augmentation(
         fliplr=0.5,
-        flipud=0.0,
         degrees=15.0,
         scale=0.15,
         shrink=0.15,
@@ -98,13 +91,9 @@ PRESETS = {
         brightness=0.4,
         color=0.4,
         erasing=0.25,
-        cutmix=0.0,
-        mixup=0.0,
-        randaugment=0,
     ),
     "art": Augmentation(
         fliplr=0.5,
-        flipud=0.0,
         degrees=15.0,
         scale=0.2,
         shrink=0.2,
@@ -115,8 +104,6 @@ PRESETS = {
         color=0.1,
         erasing=0.25,
         cutmix=0.5,
-        mixup=0.0,
-        randaugment=0,
     ),
 }
 _WHOLE = {"scale": 0.7, "shrink": 0.0, "stretch": 0.33}
@@ -128,12 +115,18 @@ def choose_augmentation(settings: ClassifierSettings) -> Augmentation:
     return replace(PRESETS[settings.augment], **{name: value for name, value in own.items() if value is not None})
 
 
-def suit_whole_photos(settings: ClassifierSettings) -> ClassifierSettings:
-    """The settings where a photo itself is the crop: it holds more than its subject, so that windows of it are shown.
+def suit_photos(config: Config, *, whole: bool) -> Config:
+    """The settings for crops, or for whole photos, which hold more than their subject: windows of them are shown.
 
     A network does better on subjects that are a little smaller than those it learnt from (Touvron et al. 2019).
+
+    Args:
+        config: data.yaml's settings; what they say themselves of the crops stays.
+        whole: whether the photos themselves are the crops.
     """
-    return settings.model_copy(update={key: value for key, value in _WHOLE.items() if getattr(settings, key) is None})
+    settings = config.classifier
+    open_keys = {key: value for key, value in _WHOLE.items() if whole and getattr(settings, key) is None}
+    return config.model_copy(update={"classifier": settings.model_copy(update=open_keys)})
 
 
 def decides_on_mirrored(settings: ClassifierSettings) -> bool:

@@ -6,20 +6,17 @@ import base64
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import zip_longest
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
 
 from pipeline.balance import count_boxes
 from pipeline.boxes import Box, iou
 from pipeline.dataset import DataSet
 from pipeline.dataset_figures import draw_dataset
 from pipeline.errors import PhotoError
-from pipeline.files import replacing
 from pipeline.images import Pixels, encode_jpeg, quiet, read_small, shrink
 from pipeline.labels import Annotation
+from pipeline.pages import render_page
 from pipeline.problems import Kind, Problem, Severity, group_by_kind
 
 PAGE = "check.html"
@@ -115,13 +112,8 @@ def write_page(dataset: DataSet, folder: Path) -> Path:
         OutputError: it cannot be written there.
     """
     overview = draw_dataset(folder, dataset.name, dataset.parts, dataset.class_names)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files("pipeline").joinpath("check.html").read_text(encoding="utf-8"))
     page = folder / PAGE
-    with replacing(page) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as file:
-        # piece by piece: a page's pictures never are in memory all at once
-        for piece in template.generate(**_describe(dataset), overview=map(_embed, overview)):
-            file.write(piece)
+    render_page(page, "check.html", **_describe(dataset), overview=map(_embed, overview))
     return page
 
 

@@ -6,17 +6,14 @@ import base64
 import filecmp
 import unicodedata
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from pipeline.balance import IMBALANCE
 from pipeline.evaluation import Evaluation
 from pipeline.figures import draw_loss, draw_reliability, draw_scores
-from pipeline.files import replacing
 from pipeline.mistakes import Mistake, Mistakes, cut_thumbnails
+from pipeline.pages import render_page
 from pipeline.per_class import Counts
 from pipeline.plots import shorten
 from pipeline.runs import read_epochs
@@ -63,16 +60,12 @@ def write_page(evaluation: Evaluation, folder: Path, run: Path | None) -> Path:
     Raises:
         OutputError: it cannot be written there.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files("pipeline").joinpath("evaluate.html").read_text(encoding="utf-8"))
     page = folder / PAGE
     pictures = {
         "reliability": _draw_reliability(evaluation, folder),
         "curves": [_embed(picture) for picture in _draw_curves(folder, run)],
     }
-    with replacing(page) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as file:
-        for piece in template.generate(**_describe(evaluation), **pictures):
-            file.write(piece)
+    render_page(page, "evaluate.html", **_describe(evaluation), **pictures)
     return page
 
 

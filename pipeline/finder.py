@@ -114,6 +114,11 @@ def read_cropper(config: Config) -> Cropper | None:
     return Cropper(weights, read_card(weights.with_suffix(".json"), "detector"))
 
 
+def takes_whole_photos(config: Config, cropper: Cropper | None) -> bool:
+    """Whether the photos themselves are the crops: they are sorted and not labelled, and nothing crops them."""
+    return config.classes_from != "labels" and cropper is None
+
+
 class WholePhoto:
     """Takes every photo as one subject, for classifiers that were trained on whole photos."""
 

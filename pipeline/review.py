@@ -9,14 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.augmenting import suit_whole_photos
+from pipeline.augmenting import suit_photos
 from pipeline.check import check_before_training
 from pipeline.config import Config, read_config
 from pipeline.dataset import DataSet
 from pipeline.device import pick_device
 from pipeline.doubting import find_suspects, list_unjudged
 from pipeline.errors import CropsortError, DataError
-from pipeline.finder import crop_sorted, read_cropper
+from pipeline.finder import crop_sorted, read_cropper, takes_whole_photos
 from pipeline.images import read_header
 from pipeline.labels import Annotation, Subject, parse_label
 from pipeline.mixed_pairs import find_pairs
@@ -58,8 +58,7 @@ def review_labels(data_file: Path, folder: Path | None, console: Console, *, fol
 def _open(config: Config, dataset: DataSet, folds: int, kept: Path, console: Console) -> Review:
     """The same review where it was stopped, else a new one."""
     device, cropper = pick_device(config.device), read_cropper(config)
-    if config.classes_from != "labels" and cropper is None:
-        config = config.model_copy(update={"classifier": suit_whole_photos(config.classifier)})
+    config = suit_photos(config, whole=takes_whole_photos(config, cropper))
     located = crop_sorted(dataset, cropper, device, console)
     run = open_run(kept, take_fingerprint(config, located, cropper, folds))
     return Review(config, located, folds, run, device, console, cropper)

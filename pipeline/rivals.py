@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.augmenting import decides_on_mirrored, suit_whole_photos
+from pipeline.augmenting import decides_on_mirrored, suit_photos
 from pipeline.batches import lacks_memory
 from pipeline.classifying import Classifier
 from pipeline.console import counting
@@ -108,9 +108,8 @@ def _try_whole(contest: Contest) -> Rival:
     if flaw:
         return Rival(Row(WHOLE_PHOTO, why=flaw))
     config = as_trained(contest.config, contest.trial.cards)
-    settings = suit_whole_photos(config.classifier)
-    config = config.model_copy(update={"classes_from": "folders", "classifier": settings})
-    room = open_room(contest, "whole", config, replace(contest.dataset, train=train, val=val), settings)
+    config = suit_photos(config.model_copy(update={"classes_from": "folders"}), whole=True)
+    room = open_room(contest, "whole", config, replace(contest.dataset, train=train, val=val), config.classifier)
     weights = weights_file(room.run.folder / "weights", "classifier")
     if not weights.is_file():
         contest.console.print(f"{WHOLE_PHOTO}: training the classifier on {len(train)} photos as they are")

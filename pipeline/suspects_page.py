@@ -6,16 +6,13 @@ import base64
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
 from pipeline.boxes import Box
-from pipeline.files import replacing
 from pipeline.mistakes import Mistake, Mistakes, cut_thumbnails
 from pipeline.mixed_pairs import MixedPair
+from pipeline.pages import render_page
 from pipeline.reviewed import Reviewed, advise, advise_pair, command
 from pipeline.suspects import KINDS, Suspect
 
@@ -52,12 +49,8 @@ def write_page(reviewed: Reviewed, folder: Path) -> Path:
     Raises:
         OutputError: it cannot be written there.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files("pipeline").joinpath("suspects.html").read_text(encoding="utf-8"))
     page = folder / PAGE
-    with replacing(page) as temporary, temporary.open("w", encoding="utf-8", errors="replace") as file:
-        for piece in template.generate(**_describe(reviewed)):
-            file.write(piece)
+    render_page(page, "suspects.html", **_describe(reviewed))
     return page
 
 

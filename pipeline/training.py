@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.augmenting import suit_whole_photos
+from pipeline.augmenting import suit_photos
 from pipeline.briefing import brief_classifier, introduce, say_notes, tell_starts
 from pipeline.check import check_before_training
 from pipeline.config import Config, read_config
@@ -19,7 +19,7 @@ from pipeline.dataset import DataSet, digest
 from pipeline.device import pick_device
 from pipeline.ensemble import Material, describe_members, make_material, read_starts, train_members
 from pipeline.files import write_text
-from pipeline.finder import Cropper, crop_sorted, read_cropper
+from pipeline.finder import Cropper, crop_sorted, read_cropper, takes_whole_photos
 from pipeline.outcome import NewPair, draw_outcome, install_if_better, score_on_val
 from pipeline.plan import Plan
 from pipeline.planning import plan_training
@@ -88,8 +88,7 @@ def train(data_file: Path, console: Console, *, retune: bool = False) -> Trainin
     check_owner(weights, data_file)
     dataset = check_before_training(data_file, config, console)
     device, cropper = pick_device(config.device), read_cropper(config)
-    if config.classes_from != "labels" and cropper is None:
-        config = config.model_copy(update={"classifier": suit_whole_photos(config.classifier)})
+    config = suit_photos(config, whole=takes_whole_photos(config, cropper))
     runs = Path("runs") / dataset.name
     with claimed(runs):
         run = open_run(runs, take_fingerprint(config, dataset, cropper), fresh=retune)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +23,16 @@ from pipeline.augmenting import (
     draw_augmented,
     draw_change,
     mirror_note,
-    suit_whole_photos,
+    suit_photos,
 )
 from pipeline.boxes import Box
+from pipeline.config import Config
 from pipeline.errors import DataError
 from pipeline.images import GREY, Pixels, write_jpeg
 from pipeline.prepare import CropSource
 from pipeline.settings import ClassifierSettings
 
-NOTHING = Augmentation(**dict.fromkeys((one.name for one in fields(Augmentation)), 0))
+NOTHING = Augmentation()
 
 
 def seeded(seed: int = 0) -> Generator:
@@ -75,8 +76,11 @@ def test_geometry_stays_within_what_is_set() -> None:
 
 
 def test_whole_photos_are_zoomed_into_further_unless_the_user_says_otherwise() -> None:
-    assert choose_augmentation(suit_whole_photos(ClassifierSettings())).scale > PRESETS["photo"].scale
-    kept = choose_augmentation(suit_whole_photos(ClassifierSettings(scale=0.1)))
+    plain = Config.model_validate({"names": ["a", "b"], "train": "photos"})
+    own = plain.model_copy(update={"classifier": ClassifierSettings(scale=0.1)})
+    assert suit_photos(plain, whole=False) == plain
+    assert choose_augmentation(suit_photos(plain, whole=True).classifier).scale > PRESETS["photo"].scale
+    kept = choose_augmentation(suit_photos(own, whole=True).classifier)
     assert (kept.scale, kept.shrink) == (0.1, 0.0)
 
 

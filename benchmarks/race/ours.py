@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pipeline import yolo
-from pipeline.augmenting import decides_on_mirrored, suit_whole_photos
+from pipeline.augmenting import decides_on_mirrored, suit_photos
 from pipeline.classifier import ClassifierJob, train_classifier
 from pipeline.classifying import Classifier
 from pipeline.crops import cut_crop
@@ -44,9 +44,7 @@ def train_ours(material: Material, start: Path, folder: Path, threads: int, _tel
 def make_job(material: Material, start: Path, folder: Path) -> ClassifierJob:
     """Write the crops and the weights to start from."""
     config = material.config.model_copy(update={"classes_from": "folders"})  # so that no detector's copies are written
-    settings = config.classifier
-    if material.whole:
-        settings = suit_whole_photos(settings)
+    settings = suit_photos(config, whole=material.whole).classifier
     prepared = prepare(material.dataset, config, folder / "prepared", on_photo=lambda: None)
     begin = read_start(str(start), task=yolo.CLASSIFY, model_name=None, default_model=DEFAULTS["classifier"])
     file = folder / "start.pt"
