@@ -50,13 +50,19 @@ class Classifier:
         self._test_flips = test_flips
         self.class_names = class_names
 
-    def classify(self, crops: Sequence[Pixels]) -> list[dict[str, float]]:
-        """Probability of each class by name, 0 to 1, for crops of one size, RGB, shape (side, side, 3)."""
+    def classify(self, crops: Sequence[Pixels], *, views: int = 1) -> list[dict[str, float]]:
+        """Probability of each class by name, 0 to 1, for each subject.
+
+        Args:
+            crops: of one size, RGB, shape (side, side, 3).
+            views: how many crops after each other are of one subject: their mean probability counts.
+        """
         if not crops:
             return []
         images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(self._device).float() / 255
         with torch.inference_mode():
-            mean = torch.stack(self._look(images)).mean(0)
+            looks = torch.stack(self._look(images)).mean(0)
+            mean = looks.reshape(-1, views, looks.shape[1]).mean(1)
         table = apply_temperature(mean.numpy(), self._temperature)
         return [dict(zip(self.class_names, row, strict=True)) for row in table.tolist()]
 

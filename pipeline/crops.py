@@ -16,6 +16,10 @@ JITTER = 0.04
 """Standard deviation of a detector's edges around the true ones, as a part of the box's side; about IoU 0.88."""
 
 
+_MIDDLES = (0.9, 0.8)
+"""Squares from the middle of a whole photo that are looked at, as parts of its shorter side."""
+
+
 def cut_crop(pixels: Pixels, box: Box, *, side: int, margin: float) -> Pixels:
     """Cut a subject out: nothing of it is cut off, nothing stretched, what is left of the square is grey.
 
@@ -29,6 +33,28 @@ def cut_crop(pixels: Pixels, box: Box, *, side: int, margin: float) -> Pixels:
         RGB, shape (side, side, 3).
     """
     return letterbox(cut_subject(pixels, box.grown(margin)), side)
+
+
+def cut_views(pixels: Pixels, box: Box, *, side: int, margin: float, whole: bool) -> list[Pixels]:
+    """What a classifier looks at to decide on a subject, each RGB of shape (side, side, 3).
+
+    Of a subject that was cut out its crop; of a whole photo also two squares from its middle: the subject is there as
+    a rule, and in training it was mostly shown larger than the whole photo shows it (Touvron et al. 2019).
+
+    Args:
+        pixels: as for ``cut_crop``.
+        box: as for ``cut_crop``.
+        side: side of each view in pixels.
+        margin: as for ``cut_crop``.
+        whole: whether the box is the whole photo.
+    """
+    crop = cut_crop(pixels, box, side=side, margin=margin)
+    return [crop, *(letterbox(_middle(pixels, part), side) for part in _MIDDLES)] if whole else [crop]
+
+
+def count_views(*, whole: bool) -> int:
+    """How many views ``cut_views`` gives."""
+    return 1 + len(_MIDDLES) if whole else 1
 
 
 def letterbox(pixels: Pixels, side: int) -> Pixels:
@@ -78,3 +104,11 @@ def cut_subject(pixels: Pixels, box: Box) -> Pixels:
     left, top = min(math.floor(inside.left), width - 1), min(math.floor(inside.top), height - 1)
     right, bottom = max(math.ceil(inside.right), left + 1), max(math.ceil(inside.bottom), top + 1)
     return pixels[top:bottom, left:right]
+
+
+def _middle(pixels: Pixels, part: float) -> Pixels:
+    """The square in the middle, its side a part of the shorter one; a view of ``pixels``."""
+    height, width = pixels.shape[:2]
+    edge = max(1, round(part * min(height, width)))
+    top, left = (height - edge) // 2, (width - edge) // 2
+    return pixels[top : top + edge, left : left + edge]

@@ -11,7 +11,7 @@ from pipeline.batches import lacks_memory
 from pipeline.classifying import Classifier
 from pipeline.console import counting
 from pipeline.contest import Contest, Room, as_trained, count_seconds, open_room, train_in
-from pipeline.crops import cut_crop
+from pipeline.crops import count_views, cut_views
 from pipeline.dataset import DataSet, digest
 from pipeline.ensemble import make_material, read_starts, train_members
 from pipeline.errors import CropsortError, DataError, PhotoError
@@ -195,7 +195,8 @@ def _classify_whole(
         else:
             pixels = read_photo(_file(photo)).pixels
             (whole,) = WholePhoto().find(pixels, conf=0.0)
-            (row,) = classifier.classify([cut_crop(pixels, whole.box, side=side, margin=margin)])
+            views = cut_views(pixels, whole.box, side=side, margin=margin, whole=True)
+            (row,) = classifier.classify(views, views=count_views(whole=True))
             answers.append(max(row, key=row.__getitem__))
         on_photo()
     return answers

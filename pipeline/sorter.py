@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.batches import Batches
 from pipeline.classifying import Classifier
-from pipeline.crops import cut_crop
+from pipeline.crops import count_views, cut_views
 from pipeline.device import pick_device
 from pipeline.errors import OutOfMemoryError
 from pipeline.finder import DetectorFinder, Finder, WholePhoto
@@ -117,8 +117,13 @@ class Sorter:
     def _classify_some(self, found: Sequence[_Found]) -> list[Prediction]:
         card = self.cards.classifier
         assert card.margin is not None  # read_cards has checked it
-        crops = [cut_crop(pixels, one.box, side=card.imgsz, margin=card.margin) for pixels, one in found]
-        rows = self._classifier.classify(crops)
+        whole = card.whole_photo
+        crops = [
+            view
+            for pixels, one in found
+            for view in cut_views(pixels, one.box, side=card.imgsz, margin=card.margin, whole=whole)
+        ]
+        rows = self._classifier.classify(crops, views=count_views(whole=whole))
         return [
             Prediction(one, row, sure=max(row.values()) >= card.sure_from)
             for (_, one), row in zip(found, rows, strict=True)

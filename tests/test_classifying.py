@@ -150,3 +150,10 @@ def test_detector_is_no_classifier(tmp_path: Path, members: tuple[Checkpoint, ..
         write_members(tmp_path / "detector.pt", several)
         with pytest.raises(WeightsError, match="not a classifier - train one: make train"):
             load(tmp_path / "detector.pt")
+
+
+def test_views_of_a_subject_decide_by_the_mean_of_their_probabilities(weights: Path) -> None:
+    classifier = load(weights)
+    table = tabulate(classifier, CROPS[:2])
+    (row,) = classifier.classify(CROPS[:2], views=2)
+    assert [*row.values()] == pytest.approx(table.mean(0), abs=1e-5)

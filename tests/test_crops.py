@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from pipeline.boxes import Box, iou
-from pipeline.crops import JITTER, cut_crop, cut_subject, jitter_box, letterbox, letterbox_changed
+from pipeline.crops import (
+    JITTER,
+    count_views,
+    cut_crop,
+    cut_subject,
+    cut_views,
+    jitter_box,
+    letterbox,
+    letterbox_changed,
+)
 from pipeline.images import GREY, Pixels
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -130,3 +139,22 @@ def test_jitter_depends_on_the_seed_alone() -> None:
 def test_jitter_of_nothing_is_nothing() -> None:
     box = Box(5, 5, 5, 5)
     assert jitter_box(box, rng=np.random.default_rng(0)) == box
+
+
+def test_a_whole_photo_is_looked_at_as_a_whole_and_at_its_middle() -> None:
+    pixels = np.zeros((60, 100, 3), np.uint8)
+    pixels[6:54, 26:74] = 200  # what four fifths of the shorter side show
+    box = Box(0.0, 0.0, 100.0, 60.0)
+    views = cut_views(pixels, box, side=32, margin=0.05, whole=True)
+    assert len(views) == count_views(whole=True) == 3
+    assert np.array_equal(views[0], cut_crop(pixels, box, side=32, margin=0.05))
+    assert views[1].min() == 0  # nine tenths show a rim of what is around
+    assert views[2].min() == views[2].max() == 200
+
+
+def test_of_a_subject_that_is_cut_out_there_is_one_view() -> None:
+    pixels = np.full((60, 100, 3), 7, np.uint8)
+    box = Box(10.0, 10.0, 30.0, 20.0)
+    (view,) = cut_views(pixels, box, side=32, margin=0.0, whole=False)
+    assert np.array_equal(view, cut_crop(pixels, box, side=32, margin=0.0))
+    assert count_views(whole=False) == 1

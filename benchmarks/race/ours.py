@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline import yolo
 from pipeline.augmenting import decides_on_mirrored, suit_photos
 from pipeline.classifier import ClassifierJob, train_classifier
 from pipeline.classifying import Classifier
-from pipeline.crops import cut_crop
+from pipeline.crops import count_views, cut_views
 from pipeline.images import Pixels, read_photo
 from pipeline.prepare import prepare
 from pipeline.starts import DEFAULTS, read_start
@@ -68,14 +68,20 @@ def classify(material: Material, weights: Path, part: str) -> Probabilities:
     flips = decides_on_mirrored(settings)
     classifier = Classifier(weights, names, device="cpu", imgsz=settings.imgsz, test_flips=flips)
     subjects = material.subjects(part)
+    views = count_views(whole=material.whole)
     rows = [
         [answer[name] for name in names]
         for first in range(0, len(subjects), _TOGETHER)
-        for answer in classifier.classify([_cut(one, material) for one in subjects[first : first + _TOGETHER]])
+        for answer in classifier.classify(_cut(subjects[first : first + _TOGETHER], material), views=views)
     ]
     return np.array(rows)
 
 
-def _cut(subject: Subject, material: Material) -> Pixels:
-    settings = material.config.classifier
-    return cut_crop(read_photo(subject.photo).pixels, subject.box, side=settings.imgsz, margin=settings.margin)
+def _cut(subjects: Sequence[Subject], material: Material) -> list[Pixels]:
+    settings, whole = material.config.classifier, material.whole
+    side, margin = settings.imgsz, settings.margin
+    return [
+        view
+        for one in subjects
+        for view in cut_views(read_photo(one.photo).pixels, one.box, side=side, margin=margin, whole=whole)
+    ]
