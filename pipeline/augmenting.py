@@ -106,7 +106,7 @@ PRESETS = {
         cutmix=0.5,
     ),
 }
-_WHOLE = {"scale": 0.7, "shrink": 0.0, "stretch": 0.33}
+_WHOLE = {"scale": 0.7, "shrink": 0.0, "stretch": 0.33, "mixup": 1.0}
 
 
 def choose_augmentation(settings: ClassifierSettings) -> Augmentation:
@@ -119,6 +119,7 @@ def suit_photos(config: Config, *, whole: bool) -> Config:
     """The settings for crops, or for whole photos, which hold more than their subject: windows of them are shown.
 
     A network does better on subjects that are a little smaller than those it learnt from (Touvron et al. 2019).
+    Blending two photos keeps it from learning their backgrounds.
 
     Args:
         config: data.yaml's settings; what they say themselves of the crops stays.
