@@ -5,6 +5,8 @@
     CropsortError               exit 2   set-up or usage; also the base of all
     ├── DataError (ValueError)  exit 1   the user's photos, labels or data.yaml hold something wrong
     │   └── PhotoError          (row)    one photo that cannot be read: a row in the results, never the end of a run
+    │       ├── TruncatedError  (row)    its end is missing
+    │       └── TooLargeError   (row)    more pixels or bytes than any photo has
     ├── ConfigError (ValueError) exit 2  data.yaml itself cannot be understood
     ├── WeightsError (ValueError) exit 2 weights missing, of the wrong kind, or of another data set
     ├── OutputError (OSError)   exit 1   nothing can be written there: full disk, no permission
@@ -76,6 +78,14 @@ class PhotoError(DataError):
 
     def __init__(self, reason: str, *, where: Path | str) -> None:
         super().__init__(reason, where=where)
+
+
+class TruncatedError(PhotoError):
+    """The end of a photo is missing: an upload that broke off, a full memory card."""
+
+
+class TooLargeError(PhotoError):
+    """A photo has more pixels, or its file more bytes, than any photo has: a decompression bomb."""
 
 
 class ConfigError(CropsortError, ValueError):

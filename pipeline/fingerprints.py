@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.bursts import consecutive_pairs, named_pairs, timed_pairs
-from pipeline.errors import PhotoError
-from pipeline.images import DAMAGED, quiet, read_small
+from pipeline.errors import PhotoError, TruncatedError
+from pipeline.images import quiet, read_small
 
 SIDE = 16
 """Side of the small picture in pixels."""
@@ -101,8 +101,8 @@ def take_fingerprints(
 
 
 def is_truncated(error: PhotoError) -> bool:
-    """Whether the photo can be opened, and only its pixels are missing or damaged."""
-    return error.found.startswith(DAMAGED)
+    """Whether the photo only lacks its end."""
+    return isinstance(error, TruncatedError)
 
 
 def find_repeated(fingerprints: Iterable[Fingerprint]) -> list[Group]:

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+import math
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pillow_heif
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from pipeline.errors import PhotoError
-from pipeline.exif import Header, read_tags, turn_upright, write_capture_time
+from pipeline.decoding import MAX_PIXELS, SCALED_FORMATS, Pixels, decode, opening, quiet
+from pipeline.errors import PhotoError, TooLargeError
+from pipeline.exif import Header, read_tags, write_capture_time
 from pipeline.files import replacing
+from pipeline.signatures import BEGIN_BYTES, recognise
 
-Pixels = NDArray[np.uint8]
-"""Upright pixels, shape (height, width, 3), RGB, 0 to 255."""
+__all__ = [
+    "GREY",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Photo",
+    "Pixels",
+    "ScaledPhoto",
+    "encode_jpeg",
+    "is_photo_inside",
+    "open_photo",
+    "quiet",
+    "read_header",
+    "read_photo",
+    "read_size",
+    "read_small",
+    "shrink",
+    "write_jpeg",
+]
 
-MAX_PIXELS = 250_000_000
-"""A photo with more pixels is taken for a decompression bomb; the largest phone sensor has 200 million."""
-
-DAMAGED = "its end is missing or damaged"
-"""What an error says of a photo that can be opened, but not decoded to its end."""
+MAX_BYTES = 1 << 30
+"""A file with more is no photo: ``MAX_PIXELS`` of RGB that nobody compressed take 0.75 GB."""
 
 GREY = 114
 """Value of the padding around a letterboxed image, as Ultralytics pads."""
+
+_SCALES = 8, 4, 2
+"""How many times smaller than its file a photo is decoded, at most first."""
+
+_WHOLE_PIXELS = 64_000_000
+"""A photo of a format without scales that has more is averaged down like a JPEG, lest it fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,78 @@ class Photo:
         return int(self.pixels.shape[1]), int(self.pixels.shape[0])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ScaledPhoto:
+    """A photo decoded at a fraction of its size.
+
+    Args:
+        pixels: upright RGB pixels, shape (height, width, 3).
+        header: what the photo says of itself.
+        data: the bytes of its file; none where it never was one.
+        factor: pixels of the full photo to one of ``pixels``, 1 or more. What lies at ``x`` here lies at ``x * factor``
+            there, to within one pixel of here where its size is no multiple.
+        name: what to call it in an error.
+    """
+
+    pixels: Pixels
+    header: Header
+    data: bytes = b""
+    factor: float = 1.0
+    name: str = "photo"
+
+    @classmethod
+    def of(cls, pixels: Pixels) -> ScaledPhoto:
+        """Upright RGB pixels, shape (height, width, 3), as the photo that they are at full scale."""
+        return cls(pixels, Header((pixels.shape[1], pixels.shape[0]), 1, None, ""))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the full photo in pixels, upright."""
+        return self.header.size
+
+    def at_scale(self, scale: float) -> ScaledPhoto:
+        """The photo decoded again, at the smallest scale that is at least ``scale``; itself where it is that large.
+
+        Args:
+            scale: part of the full size, above 0, 1 at most.
+
+        Raises:
+            PhotoError: as ``open_photo`` does.
+        """
+        if self.factor * scale <= 1 or not self.data:
+            return self
+        made = decode(self.data, self.name, lambda _format, _size: _choose_scale(lambda one: one * scale <= 1))
+        return replace(self, pixels=made.pixels, factor=float(made.factor))
+
+
+def open_photo(source: Path | bytes, *, side: int, name: str = "") -> ScaledPhoto:
+    """Decode a photo to its last pixel, no larger than is needed; safe in many threads at once.
+
+    A JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 that leaves its longer side ``side`` pixels, which costs
+    half as much as all of it; photos in other formats are decoded whole, and kept whole up to 64 million pixels.
+
+    Args:
+        source: the file, or its bytes.
+        side: pixels that the longer side must have at least, where the photo has them.
+        name: what to call it in an error; by default its path.
+
+    Raises:
+        TruncatedError: its end is missing.
+        TooLargeError: it has more than ``MAX_PIXELS`` or ``MAX_BYTES``; nothing was decoded.
+        PhotoError: it is empty, damaged, no photo at all, or may not be read.
+    """
+
+    def choose(form: str, size: tuple[int, int]) -> int:
+        if form not in SCALED_FORMATS and math.prod(size) <= _WHOLE_PIXELS:
+            return 1
+        return _choose_scale(lambda one: math.ceil(max(size) / one) >= side)
+
+    where = _name_of(source, name)
+    data = _read_bytes(source, where)
+    made = decode(data, where, choose)
+    return ScaledPhoto(made.pixels, made.header, data, float(made.factor), where)
+
+
 def read_photo(source: Path | bytes, *, name: str = "") -> Photo:
     """Decode a photo, upright by its EXIF orientation.
 
@@ -59,46 +149,26 @@ def read_photo(source: Path | bytes, *, name: str = "") -> Photo:
         name: what to call it in an error; by default its path.
 
     Raises:
-        PhotoError: it is empty, truncated, too large, no photo at all, or may not be read.
+        PhotoError: as ``open_photo`` does.
     """
-    where = name or (str(source) if isinstance(source, Path) else "bytes")
-    data = _read_bytes(source, where) if isinstance(source, Path) else source
-    if not data:
-        raise PhotoError("the file is empty", where=where)
-    _prepare_pillow()
-    try:
-        with quiet(), Image.open(BytesIO(data)) as image:
-            _check_size(image, where)
-            header = read_tags(image)
-            return Photo(_to_rgb(turn_upright(image, header.orientation)), header.captured)
-    except PhotoError:
-        raise
-    except UnidentifiedImageError as error:
-        raise PhotoError("not a photo in any known format", where=where) from error
-    except Exception as error:  # damaged files make decoders raise anything; this turns a bad photo into a row
-        raise PhotoError(f"cannot be decoded ({error or type(error).__name__})", where=where) from error
+    where = _name_of(source, name)
+    made = decode(_read_bytes(source, where), where)
+    return Photo(made.pixels, made.header.captured)
 
 
 def read_header(path: Path) -> Header:
-    """What a photo's header says; nothing is decoded.
+    """What a photo's header says; nothing is decoded, but for a PNG, whose EXIF may stand behind its pixels.
 
     Raises:
         PhotoError: it cannot be told.
     """
-    _prepare_pillow()
-    try:
-        with quiet(), Image.open(path) as image:
-            return read_tags(image)
-    except UnidentifiedImageError as error:
-        raise PhotoError("not a photo in any known format", where=path) from error
-    except Exception as error:  # as in read_photo
-        raise PhotoError(f"cannot be opened ({error or type(error).__name__})", where=path) from error
+    _check_file(path, str(path))
+    with opening(path, path) as image:
+        return read_tags(image)
 
 
 def read_small(data: bytes, side: int, *, where: Path) -> tuple[Header, Pixels]:
     """Decode a photo as small as it goes: a JPEG at an eighth of its size costs a third of the time.
-
-    For several threads at once, inside one ``quiet`` of theirs all: each silencing warnings by itself is not safe.
 
     Args:
         data: the photo's bytes.
@@ -109,27 +179,10 @@ def read_small(data: bytes, side: int, *, where: Path) -> tuple[Header, Pixels]:
         What its header says, and its upright pixels.
 
     Raises:
-        PhotoError: as ``read_photo`` does; ``found`` begins with ``DAMAGED`` where the photo opens, but not its pixels.
+        PhotoError: as ``open_photo`` does.
     """
-    if not data:
-        raise PhotoError("the file is empty", where=where)
-    _prepare_pillow()
-    header = None
-    try:
-        with Image.open(BytesIO(data)) as image:
-            _check_size(image, str(where))
-            header = read_tags(image)
-            image.draft("RGB", (side, side))
-            factor = min(image.size) // side
-            small = image.reduce(factor) if factor > 1 and image.mode in ("L", "RGB") else image
-            return header, _to_rgb(turn_upright(small, header.orientation))
-    except PhotoError:
-        raise
-    except UnidentifiedImageError as error:
-        raise PhotoError("not a photo in any known format", where=where) from error
-    except Exception as error:  # as in read_photo
-        found = "cannot be opened" if header is None else DAMAGED
-        raise PhotoError(f"{found} ({error or type(error).__name__})", where=where) from error
+    made = decode(data, where, lambda _format, size: max(1, min(size) // side))
+    return made.header, made.pixels
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -151,17 +204,18 @@ def shrink(pixels: Pixels, longest: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def encode_jpeg(pixels: Pixels, *, quality: int = 95, captured: str | None = None) -> bytes:
+def encode_jpeg(pixels: Pixels, *, quality: int = 95, captured: str | None = None, comment: str = "") -> bytes:
     """JPEG bytes of RGB pixels, colour at full resolution.
 
     Args:
         pixels: what it shows.
         quality: 1 to 100.
         captured: capture time as ``YYYY-MM-DD HH:MM:SS``, which becomes the only thing that EXIF says.
+        comment: what the file says of itself, in ASCII; empty for nothing.
     """
     tags = b"" if captured is None else write_capture_time(captured)
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0, exif=tags)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0, exif=tags, comment=comment)
     return buffer.getvalue()
 
 
@@ -175,39 +229,46 @@ def write_jpeg(path: Path, pixels: Pixels, *, quality: int = 95) -> None:
         temporary.write_bytes(encode_jpeg(pixels, quality=quality))
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Pillow warns of every oddity in a file's tags; the pixels are there or they are not."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def is_photo_inside(path: Path) -> bool:
+    """Whether a file that is not named like a photo begins like one: for files without a suffix, or with a wrong one.
 
-
-@cache
-def _prepare_pillow() -> None:
-    """Teach Pillow HEIC and let it open what our own cap allows."""
-    pillow_heif.register_heif_opener()
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-
-
-def _read_bytes(path: Path, where: str) -> bytes:
+    It need not be a whole one, nor readable to its end. TIFF does not count, since a camera's raw files begin like it;
+    nor do videos. False for what may not be read.
+    """
     try:
-        return path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return recognise(file.read(BEGIN_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def _choose_scale(serves: Callable[[int], bool]) -> int:
+    return next((one for one in _SCALES if serves(one)), 1)
+
+
+def _name_of(source: Path | bytes, name: str) -> str:
+    return name or (str(source) if isinstance(source, Path) else "bytes")
+
+
+def _read_bytes(source: Path | bytes, where: str) -> bytes:
+    if isinstance(source, bytes):
+        return source
+    _check_file(source, where)
+    try:
+        return source.read_bytes()
     except OSError as error:
         raise PhotoError(f"cannot be read ({error.strerror or error})", where=where) from error
 
 
-def _check_size(image: Image.Image, where: str) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise PhotoError(f"{width} x {height} pixels are more than {MAX_PIXELS // 1_000_000} million", where=where)
-
-
-def _to_rgb(image: Image.Image) -> Pixels:
-    if image.mode == "I" or image.mode.startswith("I;16"):  # 16 bit grey: Pillow would clip, not scale
-        image = Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8))
-    if image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        coloured = image.convert("RGBA")
-        white = Image.new("RGBA", coloured.size, "white")
-        image = Image.alpha_composite(white, coloured)
-    return np.array(image.convert("RGB"), np.uint8)
+def _check_file(path: Path, where: str) -> None:
+    """Refuse what reading would wait for or fill the memory with: a pipe, a device, a film of hours."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise PhotoError(f"cannot be read ({error.strerror or error})", where=where) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(f"cannot be read ({'a folder' if path.is_dir() else 'no ordinary file'})", where=where)
+    if status.st_size > MAX_BYTES:
+        raise TooLargeError(f"{status.st_size / 1e9:.1f} GB are more than {MAX_BYTES / 1e9:.1f}", where=where)

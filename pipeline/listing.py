@@ -18,6 +18,7 @@ PHOTO_SUFFIXES = frozenset(
         ".webp",
         ".heic",
         ".heif",
+        ".hif",
         ".avif",
         ".mpo",
         ".tif",

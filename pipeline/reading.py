@@ -32,7 +32,7 @@ _SUFFIXES = {
     "MPO": (".mpo", ".jpg", ".jpeg", ".jpe", ".jfif"),  # what many phones write behind .jpg
     "PNG": (".png",),
     "WEBP": (".webp",),
-    "HEIF": (".heic", ".heif"),
+    "HEIF": (".heic", ".heif", ".hif"),
     "AVIF": (".avif",),
     "TIFF": (".tif", ".tiff"),
     "BMP": (".bmp",),

@@ -15,6 +15,8 @@ from pipeline.errors import (
     OutputError,
     PhotoError,
     ProcessDiedError,
+    TooLargeError,
+    TruncatedError,
     WeightsError,
 )
 
@@ -58,9 +60,17 @@ def test_error_comes_whole_out_of_another_process(kind: type[CropsortError]) -> 
     assert vars(again) == vars(error)
 
 
-def test_photo_error_comes_whole_out_of_another_process() -> None:
-    again = pickle.loads(pickle.dumps(PhotoError("empty", where="a.jpg")))
-    assert (type(again), str(again)) == (PhotoError, "a.jpg - empty")
+@pytest.mark.parametrize("kind", [PhotoError, TruncatedError, TooLargeError])
+def test_photo_error_comes_whole_out_of_another_process(kind: type[PhotoError]) -> None:
+    again = pickle.loads(pickle.dumps(kind("empty", where="a.jpg")))
+    assert (type(again), str(again)) == (kind, "a.jpg - empty")
+
+
+def test_truncated_and_too_large_are_told_apart_from_other_photo_errors_by_type() -> None:
+    assert issubclass(TruncatedError, PhotoError)
+    assert issubclass(TooLargeError, PhotoError)
+    assert not issubclass(TruncatedError, TooLargeError)
+    assert not issubclass(TooLargeError, TruncatedError)
 
 
 def test_photo_error_is_a_data_error_that_names_the_photo() -> None:

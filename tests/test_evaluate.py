@@ -79,7 +79,7 @@ def test_photos_that_cannot_be_read_are_left_out_and_said(eager: Path, tiny: Pat
     for on in ("test", str(tiny / "images" / "train")):
         scores, told = evaluate(tiny / "data.yaml", eager, on)
         assert scores.photos == 6
-        assert told.count(f"left out: {photos[2]} - cannot be decoded") == 1
+        assert told.count(f"left out: {photos[2]} - its end is missing") == 1
         assert told.count(f"{photos[5]} - not a photo") == 1
     on_val, told = evaluate(tiny / "data.yaml", eager, "val")
     assert on_val.photos == 4

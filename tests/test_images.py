@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pillow_heif
 import pytest
@@ -16,8 +20,21 @@ from numpy.typing import NDArray
 from photos import write_photo
 from PIL import Image
 
-from pipeline.errors import DataError, PhotoError
-from pipeline.images import MAX_PIXELS, encode_jpeg, read_photo, read_size, shrink, write_jpeg
+from pipeline.errors import DataError, PhotoError, TooLargeError, TruncatedError
+from pipeline.images import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    ScaledPhoto,
+    encode_jpeg,
+    is_photo_inside,
+    open_photo,
+    read_header,
+    read_photo,
+    read_size,
+    read_small,
+    shrink,
+    write_jpeg,
+)
 from pipeline.listing import is_hidden, is_photo, list_files
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -32,6 +49,10 @@ UPRIGHT[:20, :30] = 255  # white in the upper left corner
 
 def stored(orientation: int) -> Image.Image:
     """The upright picture as a camera held another way stores it."""
+    return turned_back(Image.fromarray(UPRIGHT), orientation)
+
+
+def turned_back(image: Image.Image, orientation: int) -> Image.Image:
     back = {
         3: Image.Transpose.ROTATE_180,
         6: Image.Transpose.ROTATE_90,
@@ -41,7 +62,6 @@ def stored(orientation: int) -> Image.Image:
         5: Image.Transpose.TRANSPOSE,
         7: Image.Transpose.TRANSVERSE,
     }
-    image = Image.fromarray(UPRIGHT)
     return image.transpose(back[orientation]) if orientation in back else image
 
 
@@ -131,6 +151,15 @@ def test_16_bit_grey_keeps_its_shades(tmp_path: Path, name: str) -> None:
     assert (pixels[..., 0] == pixels[..., 2]).all()
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_colours_keep_their_shades(suffix: str) -> None:
+    ramp = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (8, 1))
+    image = np.dstack([ramp, ramp[:, ::-1], np.full_like(ramp, 30_000)])
+    _, data = cv2.imencode(f".{suffix}", image)
+    pixels = open_photo(data.tobytes(), side=64).pixels
+    assert difference(pixels, (image[..., ::-1] >> 8).astype(np.uint8)) <= 1
+
+
 def test_cmyk_becomes_rgb(tmp_path: Path) -> None:
     pixels = read_photo(save(tmp_path / "a.jpg", Image.new("CMYK", (16, 16), (0, 255, 255, 0)))).pixels
     assert pixels[8, 8, 0] > 200
@@ -154,7 +183,7 @@ def test_any_colour_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
 def test_truncated_photo_is_said_to_be(tmp_path: Path) -> None:
     data = write_photo(tmp_path / "a.jpg", size=(200, 200)).read_bytes()
     (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2])
-    with pytest.raises(PhotoError, match="truncated"):
+    with pytest.raises(TruncatedError, match=r"its end is missing: [45]\d% of its pixels"):
         read_photo(tmp_path / "a.jpg")
 
 
@@ -177,8 +206,9 @@ def test_decompression_bomb_is_refused_before_it_fills_the_memory(tmp_path: Path
     data = bytearray(header.getvalue())
     data[18:22], data[22:26] = side.to_bytes(4, "little"), (10_000).to_bytes(4, "little")
     (tmp_path / "a.bmp").write_bytes(data)
-    with pytest.raises(PhotoError, match="pixels"):
-        read_photo(tmp_path / "a.bmp")
+    for read in (read_photo, read_size, lambda path: open_photo(path, side=64)):
+        with pytest.raises(TooLargeError, match="million"):
+            read(tmp_path / "a.bmp")
 
 
 def test_missing_file_and_folder_are_photo_errors(tmp_path: Path) -> None:
@@ -218,7 +248,7 @@ def test_broken_exif_leaves_the_photo(tmp_path: Path) -> None:
 
 
 def test_names_of_photos_are_told_whatever_their_case() -> None:
-    assert all(is_photo(Path(name)) for name in ("a.JPG", "b.HeIC", "책.jpeg", "c.tiff"))
+    assert all(is_photo(Path(name)) for name in ("a.JPG", "b.HeIC", "책.jpeg", "c.tiff", "DSC1.HIF"))
     assert not any(is_photo(Path(name)) for name in ("a.mp4", "jpg", ".jpg", "a.jpg.txt", "a"))
 
 
@@ -291,3 +321,262 @@ def test_capture_time_is_all_that_a_written_jpeg_says() -> None:
     with Image.open(BytesIO(data)) as image:
         assert dict(image.getexif()).keys() == {0x8769}
     assert b"Exif" not in encode_jpeg(UPRIGHT)
+
+
+def photo_like(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Edges, slopes and a little noise."""
+    width, height = size
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(0, 255, (height // 40 + 2, width // 40 + 2, 3), np.uint8)
+    smooth = np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)).astype(int)
+    smooth[height // 3 : height // 2, width // 4 : width // 2] = 230
+    return np.clip(smooth + rng.integers(-5, 6, smooth.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("side", "factor"), [(1, 8), (101, 8), (102, 4), (202, 4), (203, 2), (403, 2), (404, 1), (5000, 1)]
+)
+def test_jpeg_is_decoded_at_the_smallest_scale_that_has_the_side(tmp_path: Path, side: int, factor: int) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(photo_like((805, 301))), quality=90)
+    photo = open_photo(path, side=side)
+    assert (photo.factor, photo.size, photo.header.size) == (factor, (805, 301), (805, 301))
+    assert photo.pixels.shape == (-(-301 // factor), -(-805 // factor), 3)
+    assert photo.data == path.read_bytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 2}])
+@pytest.mark.parametrize("side", [80, 160, 320, 640])
+def test_scaled_jpeg_shows_what_shrinking_the_whole_shows(tmp_path: Path, side: int, options: dict[str, Any]) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(photo_like((640, 480))), quality=90, **options)
+    photo = open_photo(path, side=side)
+    assert photo.factor == 640 / side
+    assert difference(photo.pixels, shrink(read_photo(path).pixels, side)) < 1
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_grey_and_cmyk_jpegs_are_scaled_too(tmp_path: Path, mode: str) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(photo_like((640, 480))).convert(mode), quality=90)
+    photo = open_photo(path, side=160)
+    assert photo.pixels.shape == (120, 160, 3)
+    assert difference(photo.pixels, shrink(read_photo(path).pixels, 160)) < 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(640, 480), (637, 475)])
+def test_scaled_photo_of_any_orientation_stands_upright(
+    tmp_path: Path, orientation: int, size: tuple[int, int]
+) -> None:
+    upright = Image.fromarray(photo_like(size))
+    path = save(tmp_path / "a.jpg", turned_back(upright, orientation), quality=95, exif=exif(orientation))
+    photo = open_photo(path, side=160)
+    assert (photo.factor, photo.size) == (4, size)
+    expected = upright.resize((photo.pixels.shape[1], photo.pixels.shape[0]), Image.Resampling.BOX)
+    assert difference(photo.pixels, np.asarray(expected)) < (1.5 if size == (640, 480) else 6)
+
+
+@real
+@pytest.mark.parametrize("path", PHONES, ids=lambda path: path.stem)
+def test_scaled_phone_photo_shows_the_same_picture_however_it_was_held(path: Path) -> None:
+    first = open_photo(path.with_name(f"{path.stem.rpartition('_')[0]}_1.jpg"), side=640)
+    photo = open_photo(path, side=640)
+    assert (photo.factor, photo.size, photo.pixels.shape) == (first.factor, first.size, first.pixels.shape)
+    assert difference(photo.pixels, first.pixels) < 6
+
+
+def test_mpo_is_scaled_and_its_first_picture_is_shown(tmp_path: Path) -> None:
+    first, second = Image.fromarray(photo_like((640, 480))), Image.new("RGB", (640, 480), "black")
+    path = save(tmp_path / "a.mpo", first, save_all=True, append_images=[second], quality=90)
+    photo = open_photo(path, side=160)
+    assert (photo.header.format, photo.factor) == ("MPO", 4)
+    assert difference(photo.pixels, shrink(photo_like((640, 480)), 160)) < 2
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif", "bmp", "gif", "avif", "heic"])
+def test_other_formats_are_decoded_whole_whatever_their_name(tmp_path: Path, suffix: str) -> None:
+    pillow_heif.register_heif_opener()
+    image = Image.fromarray(photo_like((160, 120)))
+    path = save(tmp_path / f"a.{suffix}", image)
+    named_wrongly = path.rename(tmp_path / "IMG_1.JPG")
+    photo = open_photo(named_wrongly, side=32)
+    assert (photo.factor, photo.size, photo.pixels.shape) == (1, (160, 120), (120, 160, 3))
+    assert difference(photo.pixels, np.asarray(image)) < 12
+
+
+def test_very_large_photo_without_scales_is_averaged_down(tmp_path: Path) -> None:
+    image = Image.new("1", (10_000, 6_500), 1)
+    image.paste(0, (0, 0, 5_000, 6_500))
+    photo = open_photo(save(tmp_path / "a.png", image), side=1000)
+    assert (photo.factor, photo.size, photo.pixels.shape) == (8, (10_000, 6_500), (813, 1250, 3))
+    assert photo.pixels[:, :625].max() == 0
+    assert photo.pixels[:, 625:].min() == 255
+
+
+def test_photo_is_decoded_again_only_where_a_larger_one_is_asked_for(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(photo_like((640, 480))), quality=90, exif=exif(6))
+    small = open_photo(path, side=80)
+    path.unlink()  # its bytes are kept
+    assert small.factor == 8
+    assert small.at_scale(0.01) is small
+    assert small.at_scale(1 / 8) is small
+    assert [small.at_scale(scale).factor for scale in (0.126, 0.25, 0.3, 0.5, 0.51, 1)] == [4, 4, 2, 2, 1, 1]
+    assert small.at_scale(1).at_scale(0.25).factor == 1
+    whole = small.at_scale(1)
+    assert (whole.size, whole.header, whole.data) == (small.size, small.header, small.data)
+    assert difference(small.pixels, shrink(whole.pixels, 80)) < 1
+
+
+def test_array_is_a_photo_at_full_scale() -> None:
+    photo = ScaledPhoto.of(UPRIGHT)
+    assert (photo.pixels is UPRIGHT, photo.factor, photo.size, photo.data) == (True, 1, (60, 40), b"")
+    assert photo.at_scale(1) is photo
+
+
+def test_photos_are_opened_by_many_threads_at_once_with_warnings_as_before(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(photo_like((320, 240))), exif=b"Exif\0\0nonsense")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        opened = list(pool.map(lambda _: open_photo(path, side=80), range(64)))
+    assert all(np.array_equal(one.pixels, opened[0].pixels) for one in opened)
+    assert list(warnings.filters) == before
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "bmp", "gif", "avif", "heic"])
+@pytest.mark.parametrize("part", [0.5, 0.9])
+def test_cut_off_photo_of_any_format_is_truncated(tmp_path: Path, suffix: str, part: float) -> None:
+    pillow_heif.register_heif_opener()
+    path = save(tmp_path / f"a.{suffix}", Image.fromarray(photo_like((320, 240))))
+    data = path.read_bytes()
+    with pytest.raises(TruncatedError, match=r"책 - its end is missing: (\d+%|[\d,]+ bytes|some) ") as caught:
+        open_photo(data[: int(len(data) * part)], side=80, name="책")
+    assert not isinstance(caught.value, TooLargeError)
+
+
+@pytest.mark.parametrize("side", [80, 160, 640])
+def test_jpeg_that_lacks_nothing_but_the_marker_of_its_end_is_whole(side: int) -> None:
+    data = encode_jpeg(photo_like((640, 480)), quality=90)
+    whole = open_photo(data, side=side)
+    for cut in (data[:-1], data[:-2], data[:-2] + b"\0\0\0\x18ftypmp42" + bytes(500)):
+        assert np.array_equal(open_photo(cut, side=side).pixels, whole.pixels)
+    for missing in (40, 400):
+        with pytest.raises(TruncatedError, match=r"[1-4]% of its pixels"):
+            open_photo(data[:-missing], side=640)
+
+
+def test_progressive_jpeg_without_its_last_scans_is_truncated(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(photo_like((320, 240))), progressive=True)
+    data = path.read_bytes()
+    for end in [place for place in range(len(data) - 1) if data[place : place + 2] == b"\xff\xda"][1:]:
+        with pytest.raises(TruncatedError):
+            open_photo(data[:end], side=80)
+
+
+def test_jpeg_of_which_nothing_but_its_beginning_is_there_is_truncated() -> None:
+    for length in (3, 30, 300):
+        with pytest.raises(TruncatedError, match=r"its end is missing: \d+ bytes or more"):
+            open_photo(encode_jpeg(UPRIGHT)[:length], side=80)
+
+
+def test_photo_damaged_in_its_middle_is_not_truncated() -> None:
+    data = bytearray(encode_jpeg(UPRIGHT))
+    data[4:24] = bytes(20)
+    with pytest.raises(PhotoError) as caught:
+        open_photo(bytes(data), side=80)
+    assert type(caught.value) is PhotoError
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "TIFF", "HEIF"])
+def test_bombs_in_other_formats_are_refused_undecoded(form: str) -> None:
+    """A small photo whose header claims 30,000 x 30,000 pixels."""
+    pillow_heif.register_heif_opener()
+    buffer = BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, form)
+    data, side = buffer.getvalue(), 30_000
+    claimed = {
+        "PNG": lambda: _claim_png(data, side),
+        "GIF": lambda: data[:6] + side.to_bytes(2, "little") * 2 + data[10:],
+        "TIFF": lambda: data.replace(_tag(256, 64), _tag(256, side)).replace(_tag(257, 64), _tag(257, side)),
+        "HEIF": lambda: data.replace(b"ispe" + bytes(4) + _big(64) * 2, b"ispe" + bytes(4) + _big(side) * 2),
+    }[form]()
+    assert claimed != data
+    with pytest.raises(TooLargeError, match="million"):
+        open_photo(claimed, side=64)
+
+
+def test_webp_has_a_cap_of_its_own() -> None:
+    """Its decoder takes twice the memory of others; the canvas stands in the header, here that of an animation."""
+    buffer = BytesIO()
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:])
+    data = buffer.getvalue()
+    begin = data.index(b"VP8X") + 12
+    side = (12_000 - 1).to_bytes(3, "little")
+    with pytest.raises(TooLargeError, match="12000 x 12000 pixels are more than 120 million"):
+        open_photo(data[:begin] + side * 2 + data[begin + 6 :], side=64)
+
+
+def test_file_that_is_no_ordinary_one_or_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "film.jpg").open("wb") as file:
+        file.write(encode_jpeg(UPRIGHT))
+        file.truncate(MAX_BYTES + 1)
+    for read in (read_photo, read_header, lambda path: open_photo(path, side=80)):
+        with pytest.raises(TooLargeError, match=r"1\.1 GB are more than 1\.1"):
+            read(tmp_path / "film.jpg")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.jpg")
+        with pytest.raises(PhotoError, match="no ordinary file"):
+            open_photo(tmp_path / "pipe.jpg", side=80)
+        assert not is_photo_inside(tmp_path / "pipe.jpg")
+    with pytest.raises(PhotoError, match="a folder"):
+        open_photo(tmp_path, side=80)
+
+
+def test_formats_that_start_programs_or_are_guessed_are_no_photos() -> None:
+    for data in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", bytes(18) + b"\2"):
+        with pytest.raises(PhotoError, match="not a photo in any known format"):
+            open_photo(data, side=80)
+
+
+def test_photos_are_told_by_their_content_where_the_name_does_not(tmp_path: Path) -> None:
+    (tmp_path / "IMG_1").write_bytes(encode_jpeg(UPRIGHT))
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    (tmp_path / "empty").touch()
+    assert is_photo_inside(tmp_path / "IMG_1")
+    assert not any(is_photo_inside(tmp_path / name) for name in ("film.mp4", "empty", "none", "."))
+
+
+def test_exif_behind_the_pixels_of_a_png_counts(tmp_path: Path) -> None:
+    data = save(tmp_path / "a.png", stored(6), exif=exif(6)).read_bytes()
+    begin = data.index(b"eXIf") - 4
+    end = begin + 12 + int.from_bytes(data[begin : begin + 4], "big")
+    last = data.index(b"IEND") - 4
+    moved = data[:begin] + data[end:last] + data[begin:end] + data[last:]
+    photo = open_photo(moved, side=80)
+    assert photo.size == (60, 40)
+    assert difference(photo.pixels, UPRIGHT) < 1
+
+
+def test_photo_read_small_has_both_sides(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(photo_like((640, 480))), exif=exif(8))
+    header, pixels = read_small(path.read_bytes(), 50, where=path)
+    assert (header.size, pixels.shape) == ((480, 640), (80, 60, 3))
+    _, pixels = read_small(
+        save(tmp_path / "a.png", Image.fromarray(photo_like((640, 480)))).read_bytes(), 50, where=path
+    )
+    assert pixels.shape == (54, 72, 3)
+
+
+def _tag(number: int, value: int) -> bytes:
+    return number.to_bytes(2, "little") + (4).to_bytes(2, "little") + _little(1) + _little(value)
+
+
+def _little(value: int) -> bytes:
+    return value.to_bytes(4, "little")
+
+
+def _big(value: int) -> bytes:
+    return value.to_bytes(4, "big")
+
+
+def _claim_png(data: bytes, side: int) -> bytes:
+    begin = b"IHDR" + _big(side) * 2 + data[24:29]
+    return data[:12] + begin + _big(zlib.crc32(begin)) + data[33:]
