@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,12 @@ from torch import Tensor, nn
 
 from pipeline import yolo
 from pipeline.backbones import build_backbone
-from pipeline.calibration import apply_temperature
+from pipeline.calibration import Probabilities, apply_temperature
 from pipeline.device import torch_device
+from pipeline.engine import Engine, compiled_precision
+from pipeline.engine.cached import open_network
+from pipeline.engine.converting import Built, Recipe
+from pipeline.engine.network import Network
 from pipeline.errors import WeightsError
 from pipeline.images import Pixels
 from pipeline.members import read_members
@@ -28,9 +32,11 @@ class Classifier:
         imgsz: side of the crops that it will be given, pixels.
         temperature: chosen on val; see ``calibration``.
         test_flips: whether to decide on the mean of a crop and its mirror image.
+        engine: what the networks run in.
 
     Raises:
-        WeightsError: the file is missing, holds no classifier, or one of another number of classes.
+        WeightsError: the file is missing, holds no classifier, or one of another number of classes; or there is none of
+            8 bits where that was asked for.
     """
 
     def __init__(
@@ -42,12 +48,15 @@ class Classifier:
         imgsz: int,
         temperature: float = 1.0,
         test_flips: bool = False,
+        engine: Engine = "torch",
     ) -> None:
-        self._device = torch.device(torch_device(device))
-        members = [_build(member, weights, len(class_names), imgsz) for member in read_members(weights)]
-        self._networks = [network.eval().to(self._device) for network in members]
+        count, precision = len(class_names), compiled_precision(engine)
+        recipe = recipe_classifier(weights, class_count=count, imgsz=imgsz, test_flips=test_flips)
+        network = open_network(weights, recipe, precision) if precision else None
+        self._look: Callable[[Sequence[Pixels]], Probabilities] = (
+            _Compiled(network) if network else _Torch(weights, count, imgsz, device, test_flips, half=engine == "half")
+        )
         self._temperature = temperature
-        self._test_flips = test_flips
         self.class_names = class_names
 
     def classify(self, crops: Sequence[Pixels], *, views: int = 1) -> list[dict[str, float]]:
@@ -59,18 +68,86 @@ class Classifier:
         """
         if not crops:
             return []
-        images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(self._device).float() / 255
-        with torch.inference_mode():
-            looks = torch.stack(self._look(images)).mean(0)
-            mean = looks.reshape(-1, views, looks.shape[1]).mean(1)
-        table = apply_temperature(mean.numpy(), self._temperature)
+        looks = self._look(crops)
+        mean = looks.reshape(-1, views, looks.shape[1]).mean(1)
+        table = apply_temperature(mean, self._temperature)
         return [dict(zip(self.class_names, row, strict=True)) for row in table.tolist()]
 
-    def _look(self, images: Tensor) -> list[Tensor]:
-        """What each network makes of each view: probabilities, shape (crops, classes)."""
+
+def recipe_classifier(weights: Path, *, class_count: int, imgsz: int, test_flips: bool) -> Recipe:
+    """How a classifier's weights become one network that gives the mean probability of its members.
+
+    Args:
+        weights: what ``write_members`` wrote.
+        class_count: outputs.
+        imgsz: side of the crops, pixels.
+        test_flips: as for ``Classifier``.
+    """
+
+    def build() -> Built:
+        together = Together(read_networks(weights, class_count, imgsz), test_flips=test_flips)
+        return Built(together.eval(), torch.zeros(1, 3, imgsz, imgsz))
+
+    return Recipe("classifier", (class_count, imgsz, test_flips), build)
+
+
+def read_networks(weights: Path, class_count: int, imgsz: int) -> list[nn.Module]:
+    """The networks of a classifier.
+
+    Raises:
+        WeightsError: as ``Classifier`` says.
+    """
+    return [_build(member, weights, class_count, imgsz).eval() for member in read_members(weights)]
+
+
+class Together(nn.Module):
+    """Several networks as one: the mean of their probabilities, of each crop and its mirror image where wanted.
+
+    Args:
+        networks: from images (n, 3, side, side), 0 to 1.
+        test_flips: whether the mirror image counts as well.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], *, test_flips: bool) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self._test_flips = test_flips
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Probabilities, shape (n, classes)."""
         views = (images, images.flip(3)) if self._test_flips else (images,)
-        outputs = [yolo.logits(network(view)) for network in self._networks for view in views]
-        return [output.cpu().double().softmax(1) for output in outputs]  # 64 bits after the move: Macs have none
+        looks = [yolo.logits(network(view)).softmax(1) for network in self.networks for view in views]
+        return torch.stack(looks).mean(0)
+
+
+class _Compiled:
+    """Looks at each crop by itself: what is said of it does not depend on the others."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __call__(self, crops: Sequence[Pixels]) -> Probabilities:
+        return np.stack(self._network.run(crops)).astype(np.float64)
+
+
+class _Torch:
+    def __init__(
+        self, weights: Path, class_count: int, imgsz: int, device: str, test_flips: bool, *, half: bool
+    ) -> None:
+        self._device = torch.device(torch_device(device))
+        self._kind = torch.float16 if half else torch.float32
+        networks = read_networks(weights, class_count, imgsz)
+        self._networks = [network.to(self._device, self._kind) for network in networks]
+        self._test_flips = test_flips
+
+    def __call__(self, crops: Sequence[Pixels]) -> Probabilities:
+        images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(self._device).to(self._kind) / 255
+        views = (images, images.flip(3)) if self._test_flips else (images,)
+        with torch.inference_mode():
+            outputs = [yolo.logits(network(view)) for network in self._networks for view in views]
+        # In 64 bits after the move: Macs have none.
+        mean: Probabilities = torch.stack([output.cpu().double().softmax(1) for output in outputs]).mean(0).numpy()
+        return mean
 
 
 def _build(member: yolo.Checkpoint, weights: Path, class_count: int, imgsz: int) -> nn.Module:

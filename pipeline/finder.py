@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 
@@ -14,12 +14,16 @@ from pipeline.boxes import Box
 from pipeline.config import Config
 from pipeline.console import counting
 from pipeline.dataset import DataSet
+from pipeline.engine import Engine
+from pipeline.engine.detecting import load_detector
 from pipeline.errors import PhotoError, WeightsError
 from pipeline.images import Pixels, read_photo, shrink
 from pipeline.labels import Annotation
 from pipeline.results import Detection
 from pipeline.weights import TRAIN_FIRST, Card, read_card
-from pipeline.yolo import Detector
+
+if TYPE_CHECKING:
+    from pipeline.images import ScaledPhoto
 
 
 class Finder(Protocol):
@@ -28,11 +32,17 @@ class Finder(Protocol):
     confidence: float
     """Threshold from which a detection counts, 0 to 1."""
 
+    side: int
+    """Longer side in pixels of what it looks at: photos need not be decoded to more for it."""
+
     def find(self, pixels: Pixels, *, conf: float) -> list[Detection]:
         """Subjects with at least the confidence ``conf``, boxes in pixels of ``pixels``, the surest first."""
 
     def find_many(self, photos: Sequence[Pixels], *, conf: float) -> list[list[Detection]]:
         """The same for several photos, in their order; together where that changes nothing in what is found."""
+
+    def find_scaled(self, photos: Sequence[ScaledPhoto], *, conf: float) -> list[list[Detection]]:
+        """The same for photos that were decoded at a fraction of their size, boxes in pixels of the full photos."""
 
 
 class DetectorFinder:
@@ -42,17 +52,18 @@ class DetectorFinder:
         weights: its file.
         card: its card, with threshold and IoU.
         device: ``cpu``, ``mps`` or the number of a GPU.
+        engine: what the network runs in.
 
     Raises:
-        WeightsError: the file holds no detector.
+        WeightsError: the file holds no detector, or there is none of 8 bits where that was asked for.
     """
 
-    def __init__(self, weights: Path, card: Card, *, device: str) -> None:
+    def __init__(self, weights: Path, card: Card, *, device: str, engine: Engine = "torch") -> None:
         assert card.confidence is not None  # whoever read the card has checked it
         assert card.iou is not None
         self.confidence = card.confidence
-        self._imgsz, self._iou = card.imgsz, card.iou
-        self._detector = Detector(weights, device=device)
+        self.side, self._iou = card.imgsz, card.iou
+        self._detector = load_detector(weights, device=device, engine=engine)
 
     def find(self, pixels: Pixels, *, conf: float) -> list[Detection]:
         """See ``Finder``."""
@@ -60,14 +71,27 @@ class DetectorFinder:
 
     def find_many(self, photos: Sequence[Pixels], *, conf: float) -> list[list[Detection]]:
         """See ``Finder``."""
-        small = [shrink(pixels, self._imgsz) for pixels in photos]
+        small = [shrink(pixels, self.side) for pixels in photos]
+        found = self._detect(small, conf)
+        return [_enlarge(some, of, _size(pixels)) for some, of, pixels in zip(found, small, photos, strict=True)]
+
+    def find_scaled(self, photos: Sequence[ScaledPhoto], *, conf: float) -> list[list[Detection]]:
+        """See ``Finder``."""
+        small = [shrink(photo.pixels, self.side) for photo in photos]
+        found = self._detect(small, conf)
+        return [
+            _enlarge(some, of, photo.size, max(_size(photo.pixels)) * photo.factor)
+            for some, of, photo in zip(found, small, photos, strict=True)
+        ]
+
+    def _detect(self, small: Sequence[Pixels], conf: float) -> list[list[Detection]]:
+        """What is found in each, in its own pixels."""
+        groups = [[*range(len(small))]] if self._detector.mixes_shapes else _group_shapes(small)
         found: dict[int, list[Detection]] = {}
-        for places in _group_shapes(small):
+        for places in groups:
             several = [small[place] for place in places]
-            found |= zip(
-                places, self._detector.detect(several, imgsz=self._imgsz, conf=conf, iou=self._iou), strict=True
-            )
-        return [_enlarge(found[place], small[place], pixels) for place, pixels in enumerate(photos)]
+            found |= zip(places, self._detector.detect(several, imgsz=self.side, conf=conf, iou=self._iou), strict=True)
+        return [found[place] for place in range(len(small))]
 
 
 def _group_shapes(photos: Sequence[Pixels]) -> list[list[int]]:
@@ -78,10 +102,23 @@ def _group_shapes(photos: Sequence[Pixels]) -> list[list[int]]:
     return list(places.values())
 
 
-def _enlarge(found: list[Detection], small: Pixels, pixels: Pixels) -> list[Detection]:
-    """What was found in a small photo, in pixels of the large one."""
-    height, width = pixels.shape[:2]
-    factor = max(height, width) / max(small.shape[:2])
+def _size(pixels: Pixels) -> tuple[int, int]:
+    return pixels.shape[1], pixels.shape[0]
+
+
+def _enlarge(
+    found: list[Detection], small: Pixels, size: tuple[int, int], longest: float | None = None
+) -> list[Detection]:
+    """What was found in a small photo, in pixels of the large one.
+
+    Args:
+        found: boxes in pixels of ``small``.
+        small: what the detector was shown.
+        size: width and height of the large photo.
+        longest: how many of its pixels the longer side of ``small`` covers, where its longer side is not all of that.
+    """
+    width, height = size
+    factor = (longest or max(size)) / max(small.shape[:2])
     return [Detection(one.box.scaled(factor).clipped(width, height), one.confidence) for one in found]
 
 
@@ -123,16 +160,25 @@ class WholePhoto:
     """Takes every photo as one subject, for classifiers that were trained on whole photos."""
 
     confidence = 0.0
+    side = 1  # however small: it is the classifier that looks at the photo
 
     def find(self, pixels: Pixels, *, conf: float) -> list[Detection]:
         """See ``Finder``."""
-        height, width = pixels.shape[:2]
-        whole = Detection(Box(0.0, 0.0, float(width), float(height)), 1.0)
-        return [whole] if whole.confidence >= conf else []
+        return _whole(_size(pixels), conf)
 
     def find_many(self, photos: Sequence[Pixels], *, conf: float) -> list[list[Detection]]:
         """See ``Finder``."""
         return [self.find(pixels, conf=conf) for pixels in photos]
+
+    def find_scaled(self, photos: Sequence[ScaledPhoto], *, conf: float) -> list[list[Detection]]:
+        """See ``Finder``."""
+        return [_whole(photo.size, conf) for photo in photos]
+
+
+def _whole(size: tuple[int, int], conf: float) -> list[Detection]:
+    width, height = size
+    whole = Detection(Box(0.0, 0.0, float(width), float(height)), 1.0)
+    return [whole] if whole.confidence >= conf else []
 
 
 def crop_sorted(dataset: DataSet, cropper: Cropper | None, device: str, console: Console) -> DataSet:

@@ -157,3 +157,24 @@ def test_views_of_a_subject_decide_by_the_mean_of_their_probabilities(weights: P
     table = tabulate(classifier, CROPS[:2])
     (row,) = classifier.classify(CROPS[:2], views=2)
     assert [*row.values()] == pytest.approx(table.mean(0), abs=1e-5)
+
+
+@pytest.mark.parametrize("test_flips", [False, True])
+def test_openvino_says_what_torch_says(joined: Path, test_flips: bool) -> None:
+    compiled, plain = (
+        Classifier(joined, NAMES, device="cpu", imgsz=SIDE, temperature=1.3, test_flips=test_flips, engine=engine)
+        for engine in ("openvino", "torch")
+    )
+    assert tabulate(compiled) == pytest.approx(tabulate(plain), abs=1e-4)
+    assert compiled.classify([]) == []
+    assert [compiled.classify([crop])[0] for crop in CROPS] == compiled.classify(CROPS)
+
+
+def test_openvino_refuses_what_torch_refuses(weights: Path) -> None:
+    with pytest.raises(WeightsError, match="a classifier of 3 classes - expected one of 2"):
+        Classifier(weights, NAMES[:2], device="cpu", imgsz=SIDE, engine="openvino")
+
+
+def test_classifier_of_8_bits_that_was_never_made_says_how(weights: Path) -> None:
+    with pytest.raises(WeightsError, match="make it once: cropsort export --int8"):
+        Classifier(weights, NAMES, device="cpu", imgsz=SIDE, engine="int8")

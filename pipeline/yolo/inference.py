@@ -1,8 +1,10 @@
-"""A trained detector at work, and the average precision of what it finds."""
+"""A trained detector at work, in torch or compiled, and the average precision of what it finds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +31,20 @@ class Detector:
     Args:
         weights: a checkpoint of Ultralytics' own.
         device: ``cpu``, ``mps`` or the number of a GPU.
+        half: compute in 16 bits, for NVIDIA GPUs.
 
     Raises:
         WeightsError: the file is missing or holds no detector.
     """
 
-    def __init__(self, weights: Path, *, device: str) -> None:
-        if read_checkpoint(weights).task != DETECT:
-            raise WeightsError("not a detector", where=weights, remedy="train one: make train")
+    mixes_shapes = False
+
+    def __init__(self, weights: Path, *, device: str, half: bool = False) -> None:
+        check_detector(weights)
         with quiet_ultralytics():
-            self._model = ultralytics("models").YOLO(weights)
+            self._model = ultralytics("models").YOLO(weights, task=DETECT)
         self._device = device
+        self._precision = {"quantize": 16} if half else {}
         threads = torch.get_num_threads()
         self._model.add_callback("on_predict_start", lambda _: torch.set_num_threads(threads))
 
@@ -72,18 +77,82 @@ class Detector:
         if len(shapes) > 1:
             raise ValueError(f"photos of one shape are wanted, got {', '.join(map(str, shapes))}")
         settings = {"imgsz": imgsz, "conf": conf, "iou": iou, "device": self._device, "agnostic_nms": True}
+        settings |= self._precision
         bgr = [np.ascontiguousarray(photo[..., ::-1]) for photo in photos]
         results = self._model.predict(bgr, verbose=False, max_det=_MOST_SUBJECTS, **settings)
         if len(photos) > 1 and sum(one.speed["postprocess"] for one in results) > _PATIENCE_MS:
             return [one for photo in photos for one in self.detect_classes([photo], imgsz=imgsz, conf=conf, iou=iou)]
-        return [_read_boxes(one.boxes) for one in results]
+        return [_read_rows(one.boxes.data) for one in results]
 
 
-def _read_boxes(found: Any) -> list[tuple[Detection, int]]:
-    columns = found.xyxy.tolist(), found.conf.tolist(), found.cls.tolist()
+class CompiledDetector:
+    """A detector whose network another engine runs, with what Ultralytics does before and after it.
+
+    Args:
+        network: gives for each image, RGB of shape (height, width, 3), what the detector's head says.
+        stride: of the network, pixels.
+    """
+
+    mixes_shapes = True
+
+    def __init__(self, network: Callable[[Sequence[Pixels]], list[NDArray[np.float32]]], *, stride: int) -> None:
+        self._network = network
+        self._make_padding = cache(lambda imgsz: make_padding(imgsz, stride))  # the guard is for the thread that loads
+        with quiet_ultralytics():
+            self._suppress = ultralytics("utils.nms").non_max_suppression
+            self._scale = ultralytics("utils.ops").scale_boxes
+
+    def detect(self, photos: Sequence[Pixels], *, imgsz: int, conf: float, iou: float) -> list[list[Detection]]:
+        """As ``Detector.detect`` does, of photos of any shapes: each is shown to the network by itself."""
+        pad = self._make_padding(imgsz)
+        padded = [pad(photo) for photo in photos]
+        outputs = self._network(padded)
+        return [
+            [one for one, _ in self._read(output, image.shape, photo.shape, conf, iou)]
+            for output, image, photo in zip(outputs, padded, photos, strict=True)
+        ]
+
+    def _read(
+        self, output: NDArray[np.float32], seen: tuple[int, ...], shape: tuple[int, ...], conf: float, iou: float
+    ) -> list[tuple[Detection, int]]:
+        head = torch.from_numpy(output)[None]
+        (rows,) = self._suppress(head, conf, iou, agnostic=True, max_det=_MOST_SUBJECTS)
+        rows[:, :4] = self._scale(seen[:2], rows[:, :4], shape)
+        return _read_rows(rows)
+
+
+def make_padding(imgsz: int, stride: int) -> Callable[[Pixels], Pixels]:
+    """What Ultralytics does to a photo alone before its network sees it.
+
+    Args:
+        imgsz: longer side that the network sees, pixels; more where it is no multiple of the stride.
+        stride: of the network, pixels; the shorter side is filled up to a multiple of it.
+    """
+    side = math.ceil(imgsz / stride) * stride
+    with quiet_ultralytics():
+        letterbox = ultralytics("data.augment").LetterBox((side, side), auto=True, stride=stride)
+    return lambda photo: np.asarray(letterbox(image=photo), np.uint8)
+
+
+def check_detector(weights: Path) -> None:
+    """See that a file holds a detector.
+
+    Raises:
+        WeightsError: it is missing, or holds something else.
+    """
+    if read_checkpoint(weights).task != DETECT:
+        raise WeightsError("not a detector", where=weights, remedy="train one: make train")
+
+
+def _read_rows(rows: Any) -> list[tuple[Detection, int]]:
+    """Of a tensor with left, top, right, bottom, confidence and class in each row.
+
+    Heads that say how far each edge is from a point, as YOLO26's, may say less than nothing: that is no box.
+    """
     made = [
-        (Detection(Box(*edges), min(max(confidence, 0.0), 1.0)), int(number))
-        for edges, confidence, number in zip(*columns, strict=True)
+        (Detection(Box(left, top, right, bottom), min(max(confidence, 0.0), 1.0)), int(number))
+        for left, top, right, bottom, confidence, number in rows.tolist()
+        if left <= right and top <= bottom
     ]
     return sorted(made, key=lambda one: -one[0].confidence)
 

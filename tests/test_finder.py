@@ -1,0 +1,55 @@
+"""Boxes in pixels of the full photo, whatever scale it was decoded at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.finder import DetectorFinder, WholePhoto
+from pipeline.images import ScaledPhoto, encode_jpeg, open_photo
+from pipeline.sample.files import draw_photos
+from pipeline.sorter import Sorter
+from pipeline.weights import read_cards, weights_file
+
+LARGE = (1600, 1200)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("large")
+    draw_photos(folder, folder / "labels", count=1, seed=5, size=LARGE)
+    return next(folder.glob("*.jpg"))
+
+
+def test_boxes_of_a_photo_at_a_fraction_are_in_pixels_of_the_full_one(sorter: Sorter, large: Path) -> None:
+    full, part = open_photo(large, side=LARGE[0]), open_photo(large, side=sorter.finder.side)
+    assert (full.factor, part.factor) == (1, 8)
+    for one in (full, part):
+        (found,) = sorter.finder.find_scaled([one], conf=0.0)
+        right, bottom = (max(edge) for edge in zip(*(box.box.edges[2:] for box in found), strict=True))
+        assert right <= LARGE[0]
+        assert bottom <= LARGE[1]
+        assert max(right / LARGE[0], bottom / LARGE[1]) > 0.5
+
+
+def test_photo_at_full_scale_gives_what_its_pixels_give(sorter: Sorter) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    assert sorter.finder.find_scaled([ScaledPhoto.of(pixels)], conf=0.0) == [sorter.finder.find(pixels, conf=0.0)]
+
+
+def test_whole_photo_is_the_full_one() -> None:
+    data = encode_jpeg(np.zeros((600, 800, 3), np.uint8))
+    photo = open_photo(data, side=100)
+    assert photo.pixels.shape == (75, 100, 3)
+    ((found,),) = WholePhoto().find_scaled([photo], conf=0.0)
+    assert found.box.edges == (0, 0, 800, 600)
+    assert WholePhoto().find_scaled([photo], conf=1.1) == [[]]
+
+
+def test_finder_wants_photos_as_large_as_its_network_sees_them(eager: Path) -> None:
+    card = read_cards(eager).detector
+    assert card is not None
+    finder = DetectorFinder(weights_file(eager, "detector"), card, device="cpu")
+    assert finder.side == card.imgsz
