@@ -15,13 +15,30 @@ from typing import Any, NamedTuple
 from pipeline.files import output_error, replacing
 from pipeline.results import PhotoResult, Prediction
 from pipeline.summary import RunInfo, summarise
-from pipeline.workbook import COUNT, DATE, PERCENT, WHOLE, Column, Table, Value, clean_text, write_workbook
+from pipeline.workbook import (
+    COUNT,
+    DATE,
+    DEGREES,
+    PERCENT,
+    WHOLE,
+    Column,
+    Row,
+    Table,
+    Value,
+    clean_text,
+    is_web_address,
+    write_workbook,
+)
 
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
 """Text that a spreadsheet reading a CSV may run; the wide forms too, which Korean and Japanese Excel take alike."""
 
 _SPECIAL = re.compile(r"""[%#? "<>\[\]^`{}|\\:]""")
 """What a link target must not hold as it is; Korean stays, in the Unicode form that the file's name has."""
+
+
+_SPACE = re.compile(r"""[ "<>^`{}|\\]""")
+"""What a web address must not hold; all else in it has its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +83,8 @@ def write_report(
         _check_replaceable(path)
     classes = _all_classes(results, run)
     link = partial(_link_target, run.photos, folder)
-    photos = _photo_columns(classes, link)
-    boxes = _box_columns(link)
+    photos = [*_photo_columns(classes, link), *_camera_columns(run, lambda result: result), *_LAST_COLUMNS]
+    boxes = [*_box_columns(run, link), *_camera_columns(run, lambda row: row.result)]
     sheets = (
         Table("Detections", boxes, _box_rows(results), picture=lambda row: thumbnail(row.result, row.place)),
         Table("Photos", photos, results),
@@ -105,20 +122,21 @@ def _box_rows(results: Iterable[PhotoResult]) -> Iterator[_BoxRow]:
             yield _BoxRow(result, place)
 
 
-def _box_columns(link: Callable[[str], str | None]) -> list[Column[_BoxRow]]:
+def _box_columns(run: RunInfo, link: Callable[[str], str | None]) -> list[Column[_BoxRow]]:
     def edge(name: str) -> Column[_BoxRow]:
         return Column(f"{name} (px)", lambda row: round(getattr(row.prediction.detection.box, name)), 11, WHOLE)
 
+    rules: list[Column[_BoxRow]] = [Column("decided by", lambda row: row.prediction.rule, 12)]
     return [
         Column("photo", lambda row: row.result.photo, 34, link=lambda row: link(row.result.photo)),
         Column("class", lambda row: row.prediction.class_name, 16),
         Column("class confidence", lambda row: _fraction(row.prediction.confidence), 15, PERCENT, shaded=True),
         Column("unsure", lambda row: None if row.prediction.sure else "yes", 10),
+        *(rules if run.further_weights else ()),
         Column("runner-up", lambda row: row.prediction.runner_up, 16),
         Column("runner-up confidence", lambda row: _runner_up_confidence(row.prediction), 15, PERCENT),
         Column("detector confidence", lambda row: _fraction(row.prediction.detection.confidence), 15, PERCENT),
         *(edge(name) for name in ("left", "top", "right", "bottom")),
-        Column("captured", lambda row: _capture_date(row.result.captured), 18, DATE),
     ]
 
 
@@ -131,9 +149,26 @@ def _photo_columns(classes: Sequence[str], link: Callable[[str], str | None]) ->
         Column("largest class confidence", _largest_confidence, 16, PERCENT),
         Column("width (px)", lambda result: result.size[0] if result.size else None, 10, WHOLE),
         Column("height (px)", lambda result: result.size[1] if result.size else None, 10, WHOLE),
-        Column("captured", lambda result: _capture_date(result.captured), 18, DATE),
-        Column("seconds", lambda result: round(result.seconds, 3), 12, "0.000"),
-        Column("problem", lambda result: result.error or None, 44),
+    ]
+
+
+_LAST_COLUMNS: tuple[Column[PhotoResult], ...] = (
+    Column("seconds", lambda result: round(result.seconds, 3), 12, "0.000"),
+    Column("problem", lambda result: result.error or None, 44),
+)
+
+
+def _camera_columns(run: RunInfo, result_of: Callable[[Row], PhotoResult]) -> list[Column[Row]]:
+    """What the photo says of itself; of where it was taken only if that was asked for, since workbooks are shared."""
+
+    def angle(place: int) -> Callable[[Row], Value]:
+        return lambda row: None if (gps := result_of(row).gps) is None else round(gps[place], 6)
+
+    places = [Column(name, angle(place), 12, DEGREES) for place, name in enumerate(("latitude", "longitude"))]
+    return [
+        Column("captured", lambda row: _capture_date(result_of(row).captured), 18, DATE),
+        Column("camera", lambda row: result_of(row).camera, 22),
+        *(places if run.gps else ()),
     ]
 
 
@@ -174,6 +209,8 @@ def _link_target(photos: Path, folder: Path, photo: str) -> str | None:
     """The way from the report to a photo, percent-escaped; None where there is none."""
     if clean_text(photo) != photo:
         return None
+    if is_web_address(photo):
+        return _SPACE.sub(lambda match: f"%{ord(match[0]):02X}", photo)
     try:
         relative = os.path.relpath(photos / photo, folder)
     except ValueError:  # on another drive of Windows

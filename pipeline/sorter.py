@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.batches import Batches
-from pipeline.classifying import Classifier
-from pipeline.crops import count_views, cut_views
+from pipeline.deciding import decide
 from pipeline.device import pick_device
+from pipeline.engine import Engine
 from pipeline.errors import OutOfMemoryError
 from pipeline.finder import DetectorFinder, Finder, WholePhoto
 from pipeline.images import Pixels, read_photo
 from pipeline.results import Detection, Prediction
-from pipeline.weights import read_cards, weights_file
+from pipeline.voting import load_voter, read_matching_cards
+from pipeline.weights import weights_file
+
+if TYPE_CHECKING:
+    from pipeline.images import ScaledPhoto
 
 Source = str | Path | bytes | NDArray[np.uint8]
 """A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""
@@ -26,18 +30,21 @@ Source = str | Path | bytes | NDArray[np.uint8]
 CROPS = 64
 """Crops classified at a time: a batch of photos may hold thousands."""
 
-_Found = tuple[Pixels, Detection]
+_Look = tuple[Detection, Sequence[Pixels]]
+"""A subject, and its views: those of the first classifier, then those of the next."""
 
 
 class Sorter:
-    """Finds the subjects in a photo and sorts them into classes; several threads have to take turns.
+    """Finds the subjects in a photo and sorts them into classes; but for ``cut``, several threads have to take turns.
 
     Args:
-        folder: a folder of weights, ``weights/<data set>``.
+        folders: a folder of weights, ``weights/<data set>``; or several for the same classes, whose classifiers decide
+            together on what the first one's detector finds: see ``deciding``.
         device: ``auto``, ``cpu``, ``mps``, or the number of a CUDA GPU.
+        engine: what the networks run in.
 
     Raises:
-        WeightsError: there is no trained pair, or it cannot be used.
+        WeightsError: there is no trained pair, it cannot be used, or several do not go together.
         ConfigError: this machine has no such device.
 
     Example:
@@ -46,28 +53,30 @@ class Sorter:
         ['novel', 'comic']
     """
 
-    def __init__(self, folder: Path, *, device: str = "auto") -> None:
-        self.cards = read_cards(folder)
+    def __init__(self, folders: Path | Sequence[Path], *, device: str = "auto", engine: Engine = "torch") -> None:
+        several = [folders] if isinstance(folders, Path) else list(folders)
+        cards = read_matching_cards(several)
+        self.cards = cards[0]
         self.class_names = self.cards.classifier.class_names
         picked = pick_device(device)
         self.finder: Finder = WholePhoto()
         if self.cards.detector is not None:
-            self.finder = DetectorFinder(weights_file(folder, "detector"), self.cards.detector, device=picked)
-        card = self.cards.classifier
-        self._classifier = Classifier(
-            weights_file(folder, "classifier"),
-            self.class_names,
-            device=picked,
-            imgsz=card.imgsz,
-            temperature=card.temperature,
-            test_flips=card.test_flips,
-        )
+            detector = weights_file(several[0], "detector")
+            self.finder = DetectorFinder(detector, self.cards.detector, device=picked, engine=engine)
+        self._voters = [
+            load_voter(folder, own, device=picked, engine=engine) for folder, own in zip(several, cards, strict=True)
+        ]
         self._crops = CROPS
 
     @property
     def confidence(self) -> float:
         """The detector's threshold, chosen on val, 0 to 1; 0 for a classifier of whole photos."""
         return self.finder.confidence
+
+    @property
+    def side(self) -> int:
+        """Longer side in pixels that photos should be decoded to for ``find`` and ``cut``."""
+        return max(self.finder.side, *(voter.useful_side for voter in self._voters))
 
     @overload
     def __call__(self, source: Source) -> tuple[Prediction, ...]: ...
@@ -100,8 +109,47 @@ class Sorter:
                 say so, see ``apart.is_out_of_memory``.
         """
         found = self.finder.find_many(photos, conf=self.confidence)
-        predictions = self._classify((pixels, one) for pixels, some in zip(photos, found, strict=True) for one in some)
+        predictions = self._decide(
+            (one, self._cut_full(pixels, one)) for pixels, some in zip(photos, found, strict=True) for one in some
+        )
         return [tuple(islice(predictions, len(some))) for some in found]
+
+    def find(self, photos: Sequence[ScaledPhoto]) -> list[list[Detection]]:
+        """Subjects in photos decoded at ``side``, boxes in pixels of the full photos, the surest first.
+
+        Raises:
+            MemoryError: as ``sort_many`` does.
+        """
+        return self.finder.find_scaled(photos, conf=self.confidence)
+
+    def cut(self, photo: ScaledPhoto, found: Sequence[Detection]) -> list[list[Pixels]]:
+        """What there is to see of each subject, for ``decide``; several threads may call it at once.
+
+        A photo is decoded again, larger, where a subject has fewer pixels than its crop and the file has more.
+
+        Args:
+            photo: at any scale.
+            found: what ``find`` found in it.
+        """
+        scales = [max(voter.needed_scale(photo.size, one.box) for voter in self._voters) for one in found]
+        larger = photo.at_scale(max(scales, default=0.0))
+        sources = [photo if scale * photo.factor <= 1 else larger for scale in scales]
+        return [
+            [view for voter in self._voters for view in voter.cut_scaled(source, one.box)]
+            for one, source in zip(found, sources, strict=True)
+        ]
+
+    def decide(self, found: Sequence[Detection], views: Sequence[Sequence[Pixels]]) -> list[Prediction]:
+        """The class of each subject, of one photo or several, in the same order.
+
+        Args:
+            found: the subjects.
+            views: what ``cut`` gave for each.
+
+        Raises:
+            MemoryError: as ``sort_many`` does.
+        """
+        return list(self._decide(zip(found, views, strict=True)))
 
     def detect(self, pixels: Pixels, *, conf: float) -> list[Detection]:
         """Subjects with at least the confidence ``conf``, boxes in pixels of ``pixels``, the surest first."""
@@ -109,31 +157,30 @@ class Sorter:
 
     def classify(self, pixels: Pixels, detections: list[Detection]) -> list[Prediction]:
         """What the classifier makes of each detection's crop, in the same order."""
-        return list(self._classify((pixels, one) for one in detections))
+        return list(self._decide((one, self._cut_full(pixels, one)) for one in detections))
 
-    def _classify(self, found: Iterable[_Found]) -> Iterator[Prediction]:
-        return Batches(self._classify_some, _refuse, self._take_fewer).run(found, self._crops)
+    def _cut_full(self, pixels: Pixels, one: Detection) -> list[Pixels]:
+        return [view for voter in self._voters for view in voter.cut(pixels, one.box)]
 
-    def _classify_some(self, found: Sequence[_Found]) -> list[Prediction]:
-        card = self.cards.classifier
-        assert card.margin is not None  # read_cards has checked it
-        whole = card.whole_photo
-        crops = [
-            view
-            for pixels, one in found
-            for view in cut_views(pixels, one.box, side=card.imgsz, margin=card.margin, whole=whole)
-        ]
-        rows = self._classifier.classify(crops, views=count_views(whole=whole))
+    def _decide(self, looks: Iterable[_Look]) -> Iterator[Prediction]:
+        return Batches(self._decide_some, _refuse, self._take_fewer).run(looks, self._crops)
+
+    def _decide_some(self, looks: Sequence[_Look]) -> list[Prediction]:
+        by_voter, first = [], 0
+        for voter in self._voters:
+            by_voter.append(voter.judge([views[first : first + voter.views] for _, views in looks]))
+            first += voter.views
+        decisions = [decide(opinions) for opinions in zip(*by_voter, strict=True)]
         return [
-            Prediction(one, row, sure=max(row.values()) >= card.sure_from)
-            for (_, one), row in zip(found, rows, strict=True)
+            Prediction(one, made.probabilities, sure=made.sure, rule=made.rule)
+            for (one, _), made in zip(looks, decisions, strict=True)
         ]
 
     def _take_fewer(self, _: int, fits: int) -> None:
         self._crops = fits
 
 
-def _refuse(_: _Found) -> Prediction:
+def _refuse(_: _Look) -> Prediction:
     raise OutOfMemoryError("no memory for a single crop", remedy="close other programs")
 
 

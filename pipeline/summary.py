@@ -17,7 +17,8 @@ _MEANING: dict[Status, str] = {
     "ok": "something found",
     "empty": "nothing found",
     "unreadable": "cannot be opened",
-    "too large": "does not fit into memory",
+    "truncated": "its end is missing",
+    "too large": "has too many pixels",
     "unsupported": "not a photo",
 }
 
@@ -34,6 +35,8 @@ class RunInfo:
         finished: when, in local time.
         hidden_files: hidden files that were skipped.
         cropsort_version: for the record.
+        further_weights: those whose classifiers decided together with that of ``weights``.
+        gps: whether where the photos were taken was asked for.
     """
 
     photos: Path
@@ -43,6 +46,8 @@ class RunInfo:
     finished: datetime
     hidden_files: int
     cropsort_version: str
+    further_weights: tuple[Path, ...] = ()
+    gps: bool = False
 
 
 class _ClassCount(NamedTuple):
@@ -70,7 +75,7 @@ def summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[st
         facts=(
             ("finished", run.finished.replace(tzinfo=None), DATE),
             ("photos", str(run.photos), TEXT),
-            ("weights", str(run.weights), TEXT),
+            *(("weights", str(weights), TEXT) for weights in (run.weights, *run.further_weights)),
             ("detector confidence", run.confidence, '0%" or more"'),
             ("to check", _check_words(unsure, boxes), TEXT),
             ("cropsort version", run.cropsort_version, TEXT),
@@ -81,11 +86,13 @@ def summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[st
 
 
 def _warnings(statuses: Counter[Status], hidden: int, boxes: int, files: int) -> list[str]:
-    unreadable, large, foreign = statuses["unreadable"], statuses["too large"], statuses["unsupported"]
+    unreadable, truncated = statuses["unreadable"], statuses["truncated"]
+    large, foreign = statuses["too large"], statuses["unsupported"]
     rows = max(boxes, files)
     said = (
         (unreadable, f"{_some(unreadable, 'photo', 'photos')} could not be read: see Photos, status unreadable."),
-        (large, f"{_some(large, 'photo does', 'photos do')} not fit into memory: see Photos, status too large."),
+        (truncated, f"{_some(truncated, 'photo lacks its', 'photos lack their')} end: see Photos, status truncated."),
+        (large, f"{_some(large, 'photo is', 'photos are')} too large to be sorted: see Photos, status too large."),
         (foreign, f"{_some(foreign, 'file is not a photo', 'files are not photos')}: see Photos, status unsupported."),
         (hidden, f"{_some(hidden, 'hidden file was', 'hidden files were')} skipped."),
         (boxes > MAX_PICTURES, f"Crops are shown for the first {MAX_PICTURES:,} boxes only."),

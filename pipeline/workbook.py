@@ -27,6 +27,9 @@ TEXT = "General"
 PERCENT, WHOLE, COUNT, DATE = "0%", "0", '0;-0;"–"', "yyyy-mm-dd hh:mm"
 """Number formats; a count of 0 is a dash."""
 
+DEGREES = "0.000000"
+"""Number format of an angle, to a decimetre on the ground."""
+
 MAX_ROWS = 1_048_575
 """Rows below the header that a sheet of Excel has room for."""
 
@@ -127,6 +130,11 @@ class Summary:
     tables: Sequence[Table[Any]]
 
 
+def is_web_address(target: str) -> bool:
+    """Whether a link leads into the web, and not to a file."""
+    return target.lower().startswith(("http://", "https://"))
+
+
 def write_workbook(path: Path, summary: Summary, tables: Sequence[Table[Any]]) -> None:
     """Write a workbook: the summary, then each table on a sheet of its own.
 
@@ -211,7 +219,8 @@ class _TableSheet(Generic[Row]):
             if target is not None and self._links < _MAX_LINKS and _units(target) <= _MAX_LINK_UNITS:
                 self._links += 1
                 text = clean_text(str(column.value(row)))
-                self._sheet.write_url(number, self._first + place, f"external:{target}", self._link, text)
+                address = target if is_web_address(target) else f"external:{target}"
+                self._sheet.write_url(number, self._first + place, address, self._link, text)
             else:
                 _write_value(self._sheet, number, self._first + place, column.value(row), style)
 

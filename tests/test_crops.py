@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,13 +12,17 @@ from pipeline.crops import (
     JITTER,
     count_views,
     cut_crop,
+    cut_scaled,
     cut_subject,
     cut_views,
     jitter_box,
     letterbox,
     letterbox_changed,
+    needed_scale,
+    useful_side,
 )
-from pipeline.images import GREY, Pixels
+from pipeline.images import GREY, Pixels, ScaledPhoto, open_photo
+from pipeline.sample import draw_photos
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -158,3 +164,102 @@ def test_of_a_subject_that_is_cut_out_there_is_one_view() -> None:
     (view,) = cut_views(pixels, box, side=32, margin=0.0, whole=False)
     assert np.array_equal(view, cut_crop(pixels, box, side=32, margin=0.0))
     assert count_views(whole=False) == 1
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drawn photo of 3 megapixels."""
+    folder = tmp_path_factory.mktemp("large")
+    draw_photos(folder / "images", folder / "labels", count=1, seed=6, size=(2016, 1512), first=1)
+    return next((folder / "images").iterdir())
+
+
+BOXES = [
+    Box(1060.6, 502.4, 1515.1, 999.9),
+    Box(0.0, 0.0, 650.0, 350.2),
+    Box(1666.7, 1111.1, 2016.0, 1512.0),
+    Box(500.2, 450.2, 600.3, 650.4),
+    Box(50.1, 100.1, 2000.2, 1450.2),
+]
+
+
+@pytest.mark.parametrize("box", BOXES)
+@pytest.mark.parametrize("whole", [False, True])
+def test_crop_of_a_photo_decoded_small_is_that_of_the_full_one(large: Path, box: Box, whole: bool) -> None:
+    """Of 255 grey levels one and a half at most, in the mean; cut to whole pixels it would be twice as many."""
+    full, side = open_photo(large, side=10**6), 64
+    wanted = cut_views(full.pixels, box, side=side, margin=0.05, whole=whole)
+    scale = needed_scale(full.size, box, side=side, margin=0.05, whole=whole)
+    photo = open_photo(large, side=1).at_scale(scale)
+    assert photo.factor > 1
+    crops = cut_scaled(photo, box, side=side, margin=0.05, whole=whole)
+    for crop, other in zip(crops, wanted, strict=True):
+        assert crop.shape == (side, side, 3)
+        assert np.abs(crop.astype(int) - other).mean() < 1.5
+
+
+def test_full_photo_gives_the_same_crops_either_way(large: Path) -> None:
+    full = open_photo(large, side=10**6)
+    for whole in (False, True):
+        for crop, other in zip(
+            cut_scaled(full, BOXES[0], side=96, margin=0.1, whole=whole),
+            cut_views(full.pixels, BOXES[0], side=96, margin=0.1, whole=whole),
+            strict=True,
+        ):
+            assert np.array_equal(crop, other)
+
+
+def shrink_by(pixels: Pixels, factor: int) -> ScaledPhoto:
+    """The mean of each square of pixels: what a smaller photo is at its best."""
+    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
+    small = pixels.reshape(height, factor, width, factor, 3).mean((1, 3)).round().astype(np.uint8)
+    full = ScaledPhoto.of(pixels)
+    return ScaledPhoto(small, full.header, b"", float(factor))
+
+
+def test_windows_are_those_of_the_full_photo_and_not_whole_pixels_of_the_small_one() -> None:
+    """A ramp of one grey level each two pixels tells where a crop was cut: half a small pixel would be two levels."""
+    ramp = np.repeat(np.arange(200, dtype=np.uint8), 2)
+    pixels = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (400, 400, 3)))
+    photo = shrink_by(pixels, 8)
+    for left in (101, 103, 106, 108):
+        box = Box(left, 50, left + 192, 242)
+        (crop,) = cut_scaled(photo, box, side=24, margin=0.0, whole=False)
+        (other,) = cut_views(pixels, box, side=24, margin=0.0, whole=False)
+        assert np.abs(crop.astype(int) - other).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "box", [Box(-50, -50, 30, 30), Box(398, 399, 400, 400), Box(500, 500, 600, 600), Box(0, 0, 0, 0)]
+)
+def test_any_box_gives_a_full_crop_of_a_small_photo(box: Box) -> None:
+    photo = shrink_by(np.full((400, 400, 3), 200, np.uint8), 8)
+    (crop,) = cut_scaled(photo, box, side=32, margin=0.05, whole=False)
+    assert crop.shape == (32, 32, 3)
+    assert set(np.unique(crop)) <= {GREY, 200}
+    assert (crop == 200).any()
+
+
+@pytest.mark.parametrize(
+    ("box", "whole", "scale"),
+    [
+        (Box(0, 0, 1000, 400), False, 0.12),
+        (Box(1500, 1500, 1600, 1550), False, 1.0),
+        (Box(1500, 1500, 1550, 1510), False, 1.0),
+        (Box(-500, 0, 500, 100), False, 0.24),
+        (Box(0, 0, 4000, 2000), True, 120 / 1600),
+    ],
+)
+def test_scale_is_the_smallest_with_a_few_pixels_to_spare(box: Box, whole: bool, scale: float) -> None:
+    assert needed_scale((4000, 2000), box, side=100, margin=0.0, whole=whole) == pytest.approx(scale)
+
+
+def test_scale_counts_the_margin() -> None:
+    assert needed_scale((4000, 2000), Box(100, 100, 900, 500), side=100, margin=0.125, whole=False) == 0.12
+
+
+def test_useful_side_serves_a_third_of_a_photo_and_whole_ones() -> None:
+    size = (4032, 3024)
+    for box, whole in ((Box(0, 0, 1300, 900), False), (Box(0, 0, *size), True)):
+        scale = needed_scale(size, box, side=224, margin=0.0, whole=whole)
+        assert useful_side(224, whole=whole) >= scale * max(size) - 1

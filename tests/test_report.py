@@ -10,6 +10,7 @@ import sys
 import unicodedata
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -171,6 +172,7 @@ def test_a_box_is_told_in_full(book: Any) -> None:
         "right (px)": 110,
         "bottom (px)": 90,
         "captured": datetime(2025, 4, 11, 10, 20, 30),
+        "camera": None,
     }
 
 
@@ -213,6 +215,7 @@ def test_the_summary_counts_every_class_and_warns_in_words(book: Any) -> None:
         ("ok", 8),
         ("empty", 2),
         ("unreadable", 1),
+        ("truncated", 0),
         ("too large", 0),
         ("unsupported", 1),
     ]
@@ -235,9 +238,64 @@ def test_photos_too_large_for_memory_are_rows_with_their_size_and_a_warning(tmp_
     for row in _rows(book["Photos"]):
         assert (row["status"], row["problem"], row["width (px)"]) == ("too large", error, 20_000)
         assert row["boxes found"] is None
-    assert "2 photos do not fit into memory: see Photos, status too large." in _texts(book["Summary"])
-    assert ("too large", 2, "does not fit into memory") in list(book["Summary"].iter_rows(values_only=True, max_col=3))
+    assert "2 photos are too large to be sorted: see Photos, status too large." in _texts(book["Summary"])
+    assert ("too large", 2, "has too many pixels") in list(book["Summary"].iter_rows(values_only=True, max_col=3))
     assert files.photos.read_text(encoding="utf-8-sig").count("too large") == 2
+
+
+def test_truncated_photos_are_counted_and_warned_of(tmp_path: Path) -> None:
+    files = _write(tmp_path, [PhotoResult("a.jpg", "truncated", (40, 30), error="its end is missing")])
+    book = openpyxl.load_workbook(files.workbook)
+    (row,) = _rows(book["Photos"])
+    assert (row["status"], row["problem"], row["boxes found"]) == ("truncated", "its end is missing", None)
+    assert "1 photo lacks its end: see Photos, status truncated." in _texts(book["Summary"])
+    assert ("truncated", 1, "its end is missing") in list(book["Summary"].iter_rows(values_only=True, max_col=3))
+
+
+def test_camera_is_told_and_where_a_photo_was_taken_only_if_asked_for(tmp_path: Path) -> None:
+    taken = PhotoResult("a.jpg", "ok", (9, 9), None, 0.0, (_prediction(),), camera="삼성 SM-G1", gps=(37.5665351, -0.5))
+    results = [taken, PhotoResult("b.jpg", "empty", (9, 9))]
+    plain = _write(tmp_path / "plain", results)
+    asked = _write(tmp_path / "asked", results, replace(_run(tmp_path), gps=True))
+    for files in (plain, asked):
+        book = openpyxl.load_workbook(files.workbook)
+        for sheet in ("Photos", "Detections"):
+            told = _rows(book[sheet])
+            assert told[0]["camera"] == "삼성 SM-G1"
+            assert ("latitude" in told[0]) is (files is asked)
+    rows = _rows(openpyxl.load_workbook(asked.workbook)["Photos"])
+    assert [(row["latitude"], row["longitude"]) for row in rows] == [(37.566535, -0.5), (None, None)]
+    assert (_csv_rows(asked.detections)[0]["latitude"], _csv_rows(asked.photos)[1]["latitude"]) == ("37.566535", "")
+    with zipfile.ZipFile(plain.workbook) as parts:
+        assert not [name for name in parts.namelist() if b"37.566" in parts.read(name)]
+    assert "37.566" not in plain.photos.read_text(encoding="utf-8-sig")
+
+
+def test_rule_that_decided_is_told_only_of_several_sets_of_weights(tmp_path: Path) -> None:
+    results = [PhotoResult("a.jpg", "ok", (9, 9), None, 0.0, (replace(_prediction(), rule="majority"),))]
+    one = _write(tmp_path / "one", results)
+    several = _write(tmp_path / "two", results, replace(_run(tmp_path), further_weights=(Path("weights/나"),)))
+    assert "decided by" not in _csv_rows(one.detections)[0]
+    assert _csv_rows(several.detections)[0]["decided by"] == "majority"
+    book = openpyxl.load_workbook(several.workbook)
+    assert _rows(book["Detections"])[0]["decided by"] == "majority"
+    assert [row[1] for row in book["Summary"].iter_rows(values_only=True, max_col=2) if row[0] == "weights"] == [
+        str(Path("/weights/동물")),
+        str(Path("weights/나")),
+    ]
+
+
+def test_photo_from_the_web_is_linked_to_where_it_is(tmp_path: Path) -> None:
+    urls = ["https://example.org/여름/a.jpg?size=1&b=%20#top", "http://example.org/a b.jpg"]
+    files = _write(tmp_path, [PhotoResult(url, "empty", (9, 9)) for url in urls])
+    cells = [row[0] for row in openpyxl.load_workbook(files.workbook)["Photos"].iter_rows(min_row=2)]
+    assert [cell.value for cell in cells] == urls
+    targets = [
+        f"{cell.hyperlink.target}{'#' if cell.hyperlink.location else ''}{cell.hyperlink.location or ''}"
+        for cell in cells
+    ]
+    assert [unquote(target) for target in targets] == [unquote(url) for url in urls]
+    assert targets[1] == "http://example.org/a%20b.jpg"
 
 
 def test_the_counts_are_drawn(book: Any) -> None:

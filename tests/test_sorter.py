@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ import pipeline
 from pipeline import yolo
 from pipeline.boxes import Box
 from pipeline.errors import ConfigError, PhotoError, WeightsError
-from pipeline.images import read_photo
+from pipeline.images import ScaledPhoto, open_photo, read_photo
 from pipeline.results import Detection, Prediction
 from pipeline.sorter import Sorter, load
 
@@ -224,3 +226,137 @@ def test_missing_pair_and_device_are_said(tmp_path: Path, eager: Path) -> None:
         load(tmp_path)
     with pytest.raises(ConfigError, match="not on this machine"):
         load(eager, device="17")
+
+
+def sort_in_steps(sorter: Sorter, photos: list[ScaledPhoto]) -> list[tuple[Prediction, ...]]:
+    """What ``predict`` does, step by step: the subjects of all photos are decided on together."""
+    found = sorter.find(photos)
+    views = [sorter.cut(photo, some) for photo, some in zip(photos, found, strict=True)]
+    flat = sorter.decide([one for some in found for one in some], [one for some in views for one in some])
+    counts = np.cumsum([0, *map(len, found)])
+    return [tuple(flat[start:end]) for start, end in pairwise(counts)]
+
+
+def test_steps_say_of_full_photos_what_sort_many_says(sorter: Sorter, home: Path) -> None:
+    photos = [read_photo(photo).pixels for photo in sorted((home / "images" / "val").iterdir())]
+    wanted = sorter.sort_many(photos)
+    made = sort_in_steps(sorter, [ScaledPhoto.of(pixels) for pixels in photos])
+    assert any(wanted)
+    for one, other in zip(made, wanted, strict=True):
+        assert [a.detection.box.edges for a in one] == [pytest.approx(b.detection.box.edges, abs=1e-3) for b in other]
+        assert [dict(a.probabilities) for a in one] == [pytest.approx(b.probabilities, abs=1e-5) for b in other]
+    assert sort_in_steps(sorter, []) == []
+
+
+def test_small_subject_is_cut_from_the_photo_decoded_again(sorter: Sorter, tmp_path: Path) -> None:
+    """Stripes of one pixel each: at half the size they would be grey."""
+    pixels = np.zeros((800, 1600, 3), np.uint8)
+    pixels[:, ::2] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", quality=95)
+    photo = open_photo(tmp_path / "a.jpg", side=200)
+    assert photo.factor == 8
+    small, large = Detection(Box(800, 400, 824, 424), 0.9), Detection(Box(0, 0, 1600, 800), 0.9)
+    (one,), (other,) = sorter.cut(photo, [small, large])
+    full = sorter.cut(ScaledPhoto.of(read_photo(tmp_path / "a.jpg").pixels), [small])[0][0]
+    assert np.array_equal(one, full)
+    assert one.std() > 40
+    assert np.array_equal(other, sorter.cut(photo, [large])[0][0])  # whatever else is in the photo
+    assert sorter.cut(photo, []) == []
+
+
+def test_several_threads_may_cut(sorter: Sorter, photo: Path) -> None:
+    opened = open_photo(photo, side=sorter.side)
+    found = [Detection(Box(x, 0, x + 20, 30), 0.5) for x in range(0, 120, 10)]
+    wanted = sorter.cut(opened, found)
+    with ThreadPoolExecutor(4) as pool:
+        for made in pool.map(lambda _: sorter.cut(opened, found), range(20)):
+            assert all(
+                np.array_equal(a, b)
+                for one, other in zip(made, wanted, strict=True)
+                for a, b in zip(one, other, strict=True)
+            )
+
+
+def test_photos_are_wanted_as_large_as_detector_and_crops_need_them(
+    sorter: Sorter, eager: Path, tmp_path: Path
+) -> None:
+    assert sorter.finder.side == 64
+    assert sorter.side == 4 * 32
+    assert change_card(eager, tmp_path / "pair", imgsz=8).side == 64
+
+
+def make_second(eager: Path, folder: Path, **fields: object) -> Path:
+    """Another pair for the same classes, which sees crops of another size with another margin."""
+    shutil.copytree(eager, folder)
+    card = folder / "classifier.json"
+    record = json.loads(card.read_text(encoding="utf-8")) | {"imgsz": 64, "margin": 0.2} | fields
+    card.write_text(json.dumps(record), encoding="utf-8")
+    draw_classifier(folder / "classifier.pt", len(record["class_names"]))
+    return folder
+
+
+def test_several_pairs_decide_by_the_mean_each_on_crops_of_its_own(eager: Path, tmp_path: Path, photo: Path) -> None:
+    second = make_second(eager, tmp_path / "second", sure_from=0.0)
+    alone = [Sorter(folder, device="cpu") for folder in (eager, second)]
+    both = Sorter([eager, second], device="cpu")
+    pixels = read_photo(photo).pixels
+    found = both.detect(pixels, conf=both.confidence)
+    one, other = (sorter.classify(pixels, found) for sorter in alone)
+    made = sort_in_steps(both, [ScaledPhoto.of(pixels)])[0]
+    assert [a.detection.box.edges for a in made] == [pytest.approx(a.box.edges, abs=1e-3) for a in found]
+    assert made
+    for mean, a, b in zip(made, one, other, strict=True):
+        assert dict(mean.probabilities) == pytest.approx(
+            {name: (a.probabilities[name] + b.probabilities[name]) / 2 for name in both.class_names}, abs=1e-5
+        )
+        assert mean.rule == ("agreed" if a.class_name == b.class_name else "mean")
+    assert both.side == 4 * 64
+    assert [a.rule for a in one] == ["one"] * len(one)
+
+
+def test_classes_in_another_order_are_joined_by_name(eager: Path, sorter: Sorter, tmp_path: Path, photo: Path) -> None:
+    turned = tmp_path / "turned"
+    names = list(reversed(sorter.class_names))
+    change_card(eager, turned)
+    for stage in ("classifier", "detector"):
+        card = turned / f"{stage}.json"
+        card.write_text(
+            json.dumps(json.loads(card.read_text(encoding="utf-8")) | {"class_names": names}), encoding="utf-8"
+        )
+    straight, other = (Sorter(folder, device="cpu")(photo)[0].probabilities for folder in (eager, turned))
+    mean = Sorter([eager, turned], device="cpu")(photo)[0].probabilities
+    assert tuple(mean) == sorter.class_names
+    for name in names:
+        assert mean[name] == pytest.approx((straight[name] + other[name]) / 2, abs=1e-6)
+
+
+def test_pairs_for_other_classes_are_refused_in_one_line(eager: Path, sorter: Sorter, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    change_card(eager, other)
+    for stage in ("classifier", "detector"):
+        card = other / f"{stage}.json"
+        record = json.loads(card.read_text(encoding="utf-8"))
+        card.write_text(json.dumps(record | {"class_names": ["고양이", *record["class_names"][1:]]}), encoding="utf-8")
+    with pytest.raises(WeightsError) as told:
+        Sorter([eager, other], device="cpu")
+    assert str(told.value) == (
+        f"{other} - classes 고양이, {', '.join(sorter.class_names[1:])} - expected {', '.join(sorter.class_names)}, "
+        f"as {eager} has - give weights of the same data set, or predict with each by itself"
+    )
+
+
+def test_whole_photos_and_crops_do_not_go_together(eager: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    change_card(eager, whole, whole_photo=True)
+    with pytest.raises(WeightsError, match=r"whole - sorts whole photos - expected one that sorts crops"):
+        Sorter([eager, whole], device="cpu")
+
+
+def test_whole_photo_is_cut_into_its_views(eager: Path, tmp_path: Path, photo: Path) -> None:
+    sorter = change_card(eager, tmp_path / "whole", whole_photo=True)
+    opened = open_photo(photo, side=sorter.side)
+    found = sorter.find([opened])
+    (views,) = sorter.cut(opened, found[0])
+    assert len(views) == 3
+    (made,) = sorter.decide(found[0], [views])
+    assert dict(made.probabilities) == pytest.approx(sorter(photo)[0].probabilities, abs=1e-5)
