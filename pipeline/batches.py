@@ -38,7 +38,7 @@ class Batches(Generic[T, R]):
             thing = next(waiting, None)
             one = 0.0 if thing is None else self.weigh(thing)
             if batch and (thing is None or weight + one > size):
-                results, fits = self._work(batch)
+                results, fits = self.settle(batch)
                 yield from results
                 if fits < len(batch):
                     self.on_fewer(len(batch), fits)
@@ -49,8 +49,8 @@ class Batches(Generic[T, R]):
             batch.append(thing)
             weight += one
 
-    def _work(self, batch: list[T]) -> tuple[list[R], int]:
-        """The results, and how many fit at a time."""
+    def settle(self, batch: list[T]) -> tuple[list[R], int]:
+        """The results of one batch, in order, and how many of its things fit at a time."""
         size, results, outlier = len(batch), list[R](), False
         while left := batch[len(results) : len(results) + size]:
             made = self._try(left)

@@ -32,6 +32,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 Retune = Annotated[bool, typer.Option("--retune", help="Measure anew what fits into memory; training begins anew.")]
 
+Format = Literal["openvino", "onnx", "torchscript", "engine", "coreml"]
+
 _DATA = Path("data.yaml")
 _CTRL_C = 130
 _FOLDS = 3
@@ -308,12 +310,26 @@ def evaluate(
 
 @app.command()
 def predict(
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos.")],
+    photos: Annotated[
+        str,
+        typer.Argument(
+            metavar="PHOTOS",
+            help="A folder of photos, a photo, a pattern in quotes such as 'trip/**/*.jpg', a .txt with a path or URL "
+            "a line, a URL, or - for such lines on standard input.",
+        ),
+    ],
     data: Data = _DATA,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the report; by default reports/<name of PHOTOS>.")
     ] = None,
-    weights: Weights = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--weights",
+            help="Folder of the trained pair; by default weights/<data set>. Given several times, for the same "
+            "classes, the classifiers decide together on what the first detector finds.",
+        ),
+    ] = None,
     submission: Annotated[
         str | None,
         typer.Option(
@@ -323,27 +339,86 @@ def predict(
             "ID,LABEL names the columns.",
         ),
     ] = None,
+    gps: Annotated[
+        bool, typer.Option("--gps", help="Say where photos were taken; left out otherwise, as reports are shared.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew where an earlier run left results; by default it goes on.")
+    ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="On a CPU: networks in 8 bits, faster and a little less sure (see export)."),
+    ] = False,
+    boxes: Annotated[bool, typer.Option("--boxes", help="Also the photos with what was found drawn in.")] = False,
+    crops: Annotated[bool, typer.Option("--crops", help="Also the crops, in a folder a class.")] = False,
+    megadetector: Annotated[
+        bool, typer.Option("--megadetector", help="Also megadetector.json, for the programs that read that format.")
+    ] = False,
+    coco: Annotated[bool, typer.Option("--coco", help="Also coco.json.")] = False,
 ) -> None:
-    """Find and sort the subjects in every photo of a folder, and write workbook and CSVs."""
+    """Find and sort the subjects in photos, and write workbook and CSVs; a run that was stopped goes on."""
     from pipeline.submission import parse_header
 
     header = None if submission is None else parse_header(submission)
     from pipeline.console import make_console
-    from pipeline.predict import predict_photos
+    from pipeline.predict import Extra, predict_photos
+    from pipeline.results import FAILED
 
-    made = predict_photos(photos, data, weights=weights, folder=out, console=make_console(), submission=header)
+    asked: dict[Extra, bool] = {"boxes": boxes, "crops": crops, "megadetector": megadetector, "coco": coco}
+    made = predict_photos(
+        photos,
+        data,
+        weights=weights or [],
+        folder=out,
+        console=make_console(),
+        submission=header,
+        gps=gps,
+        int8=int8,
+        restart=restart,
+        extras=[extra for extra, wanted in asked.items() if wanted],
+    )
     counts = ", ".join(f"{count} {status}" for status, count in made.counts.items())
     print(f"{made.subjects} subjects in {made.counts.total()} files ({counts})")
     print(f"report in {made.files.workbook}, tables in {made.files.detections} and {made.files.photos.name}")
-    if made.submission:
-        print(made.submission)
-    unreadable, large = made.counts["unreadable"], made.counts["too large"]
-    if unreadable:
-        print(f"{unreadable} of the photos could not be read: the Photos sheet says why", file=sys.stderr)
-    if large:
-        print(f"{large} of the photos did not fit into memory: the Photos sheet says which", file=sys.stderr)
-    if unreadable or large:
+    print(*filter(None, (made.submission, *made.extras)), sep="\n", end="\n" if made.submission or made.extras else "")
+    failed = sum(made.counts[status] for status in FAILED)
+    if failed:
+        print(f"{failed} of the photos could not be read: the Photos sheet says why", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="The format; engine is TensorRT's.", show_default=False),
+    ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Networks of 8 bits for CPUs, for predict --int8; says what they lose on val."),
+    ] = False,
+    photos: Annotated[
+        Path | None,
+        typer.Option("--photos", help="With --int8: photos to measure ranges on; by default those trained on."),
+    ] = None,
+    data: Data = _DATA,
+    weights: Weights = None,
+) -> None:
+    """Write the trained pair for other engines, to a folder beside its weights."""
+    if form is None and not int8:
+        raise CropsortError("nothing to write", expected="--format or --int8")
+    if photos is not None and not int8:
+        raise CropsortError(f"--photos {photos} without --int8", remedy="add --int8")
+    from pipeline.console import make_console
+    from pipeline.weights import default_weights
+
+    pair = weights or default_weights(data)
+    if form is not None:
+        _export_format(pair, form, data if weights is None else None)
+    if int8:
+        from pipeline.quantising import quantise_pair
+
+        print(quantise_pair(data, pair, photos=photos, console=make_console()))
 
 
 def main() -> None:
@@ -377,6 +452,15 @@ def _told(error: Exception) -> Iterator[CropsortError]:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "close other programs, or set a lower memory: in data.yaml; the same command goes on where it was"
         yield OutOfMemoryError(f"memory ran out ({said})", remedy=remedy)
+
+
+def _export_format(pair: Path, form: Format, data: Path | None) -> None:
+    from pipeline.config import read_config
+    from pipeline.device import pick_device
+    from pipeline.exporting import export_pair
+
+    made = export_pair(pair, form, device=pick_device(read_config(data).device if data else "auto"))
+    print(f"{', '.join(file.name for file in made.files)} in {made.folder}, cards beside them")
 
 
 def _check_model(data: Path, out: Path | None, folds: int, *, as_json: bool) -> None:

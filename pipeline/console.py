@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -36,6 +38,49 @@ def counting(console: Console, what: str, total: int) -> Iterator[Callable[[], N
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+class Following:
+    """How far a long run is: a bar with rate, time left and counts on a terminal, elsewhere a line now and then.
+
+    Args:
+        console: where to.
+        what: is done.
+        total: how many things there are.
+        counts: those that were done before, by what became of them.
+        every: seconds between two lines where there is no terminal.
+    """
+
+    def __init__(self, console: Console, what: str, total: int, counts: Counter[Any], *, every: float = 30) -> None:
+        self._console, self._what, self._total, self._every = console, what, total, every
+        self._counts, self._before = counts.copy(), counts.total()
+        self._begin = self._said = time.monotonic()
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task(what, total=total, completed=self._before, told="")
+
+    def __enter__(self) -> Following:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self, outcome: str) -> None:
+        """One more is done."""
+        self._counts[outcome] += 1
+        now = time.monotonic()
+        if self._console.is_terminal:
+            self._bar.update(self._task, advance=1, told=self._tell(now))
+        elif now - self._said >= self._every:
+            self._said = now
+            self._console.print(f"{self._what}: {self._counts.total()} of {self._total}, {self._tell(now)}")
+
+    def _tell(self, now: float) -> str:
+        done = self._counts.total()
+        rate = (done - self._before) / max(now - self._begin, 1e-6)
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in self._counts.most_common())
+        return f"{rate:.1f}/s, {_clock((self._total - done) / rate)} left ({counts})"
 
 
 @dataclass

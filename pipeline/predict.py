@@ -1,41 +1,39 @@
-"""Sort every photo in a folder, and report it."""
+"""Sort every photo that an argument stands for, and report it."""
 
 from __future__ import annotations
 
-import os
-import time
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from pipeline import __version__
-from pipeline.batches import Batches, lacks_memory
 from pipeline.config import read_config
-from pipeline.console import counting
-from pipeline.crops import cut_subject
-from pipeline.errors import DataError, PhotoError
-from pipeline.files import replacing
-from pipeline.images import Photo, encode_jpeg, read_photo, read_size, shrink
-from pipeline.listing import Listing, is_photo, list_files
+from pipeline.console import Following
+from pipeline.errors import CropsortError, PhotoError
+from pipeline.journal import RESULTS, Journal, open_journal
+from pipeline.listing import is_photo
 from pipeline.report import ReportFiles, write_report
-from pipeline.report_folder import claim_folder, empty_folder, keep_edited
-from pipeline.results import PhotoResult, Prediction, Status, read_results, to_json
+from pipeline.report_folder import RunNote, keep_edited
+from pipeline.results import PhotoResult, Status, read_results
+from pipeline.road import Road
+from pipeline.sources import Sources, default_folder, find_sources
 from pipeline.submission import SUBMISSION, Header, Submission, check_ids, write_submission
 from pipeline.summary import RunInfo
+from pipeline.thumbnails import Thumbnails
+from pipeline.weights import STAGES, default_weights, read_cards
 
 if TYPE_CHECKING:
     from pipeline.sorter import Sorter
 
-RESULTS = "results.jsonl"
-
-_THUMBNAIL = 96
-_ORDINARY_PIXELS = 4032 * 3024
-"""Of the photos that ``tune.probe`` measures batches with."""
+Extra = Literal["boxes", "crops", "megadetector", "coco"]
+"""What is made beside the tables on request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,232 +44,246 @@ class PredictRun:
         files: the workbook and the CSVs.
         counts: files by status.
         subjects: boxes found.
+        fresh: files that this run worked on; those of the others were done before.
         submission: the CSV for a contest, where one was asked for.
+        extras: what was made beside the tables, a line each.
     """
 
     files: ReportFiles
     counts: Counter[Status]
     subjects: int
+    fresh: int
     submission: Submission | None = None
-
-
-def default_folder(photos: Path) -> Path:
-    """Where the report of a folder of photos goes: ``reports/<its name>``."""
-    return Path("reports") / (photos.resolve().name or "photos")
+    extras: tuple[str, ...] = ()
 
 
 def predict_photos(
-    photos: Path,
+    photos: str | Path,
     data_file: Path,
     *,
-    weights: Path | None,
+    weights: Sequence[Path],
     folder: Path | None,
     console: Console,
     submission: Header | None = None,
+    gps: bool = False,
+    int8: bool = False,
+    restart: bool = False,
+    extras: Collection[Extra] = (),
 ) -> PredictRun:
-    """Sort every photo in a folder with a data set's pair, as many at a time as memory and speed suggest.
+    """Sort every photo with a data set's pair, as many at a time as memory and speed suggest.
 
     Args:
-        photos: the folder of photos; nothing in it is written to.
+        photos: as for ``find_sources``; nothing there is written to.
         data_file: the data.yaml, which says device and memory; not read where ``weights`` are given.
-        weights: folder of the pair; None for that of the data set.
+        weights: folders of the pairs that decide together; none for that of the data set.
         folder: where the report goes; None for ``default_folder``.
         console: told of the progress.
         submission: names of the two columns of the CSV for a contest; None for no such CSV.
+        gps: whether the results say where photos were taken.
+        int8: networks in 8 bits, on a CPU.
+        restart: begin anew what an earlier run left.
+        extras: what to make beside the tables.
 
     Raises:
-        DataError: the folder is missing, unreadable or without photos, or a contest could not tell two of them apart.
+        DataError: the photos are missing, unreadable or none, or a contest could not tell two of them apart.
         CropsortError: data.yaml or weights cannot be worked with, or the report's folder is another's.
         OutputError: the results cannot be written.
     """
-    listing = list_photos(photos)  # what is wrong there is said before the seconds that torch takes to load
-    target = folder or default_folder(photos)
+    sources = find_sources(photos)  # what is wrong there is said before the seconds that torch takes to load
+    target = folder or default_folder(sources)
+    sources = sources.leave_out(target)
     if submission:
-        check_ids(filter(is_photo, _leave_out(target, listing).files), photos)
-    from pipeline.weights import default_weights, read_cards
-
-    pair = weights or default_weights(data_file)
-    read_cards(pair)
+        check_ids([one.name for one in sources.files if one.is_url or is_photo(Path(one.name))], photos)
+    pairs = tuple(weights) or (default_weights(data_file),)
+    for pair in pairs:
+        read_cards(pair)
     settings = None if weights else read_config(data_file)
-    from pipeline.device import pick_device
-    from pipeline.gpu import hold_gpu
-    from pipeline.planning import tune_prediction
-    from pipeline.sorter import Sorter
+    note = make_note(sources, pairs, gps=gps, int8=int8)
+    _check_apart(target, sources)
+    with open_journal(target, note, restart=restart) as journal:
+        from pipeline.device import pick_device
+        from pipeline.engine import pick_engine
+        from pipeline.gpu import hold_gpu
+        from pipeline.planning import tune_prediction
+        from pipeline.sorter import Sorter
 
-    memory = settings.memory if settings else None
-    device = pick_device(settings.device if settings else "auto")
-    fit = tune_prediction(pair, photos=len(listing.files), memory=memory, device=device, console=console).fit
-    hold_gpu(device, fit.limit_bytes if memory else None)
-    sorter = Sorter(pair, device=device)
-    made = predict_folder(photos, sorter, weights=pair, folder=target, console=console, batch=fit.batch)
-    if submission is None:
-        return made
-    return replace(made, submission=write_submission(target / SUBMISSION, submission, read_results(target / RESULTS)))
+        device = pick_device(settings.device if settings else "auto")
+        engine = pick_engine(device, int8=int8)
+        memory = settings.memory if settings else None
+        fit = tune_prediction(pairs[0], photos=len(sources.files), memory=memory, device=device, console=console).fit
+        hold_gpu(device, fit.limit_bytes if memory else None)
+        sorter = Sorter(pairs, device=device, engine=engine)
+        made = _Run(sources, sorter, pairs, target, console, journal, fit.batch, gps).make(extras)
+        if submission is None:
+            return made
+        return replace(made, submission=write_submission(target / SUBMISSION, submission, read_results(journal.path)))
 
 
 def predict_folder(
-    photos: Path, sorter: Sorter, *, weights: Path, folder: Path, console: Console, batch: int = 1
+    photos: str | Path,
+    sorter: Sorter,
+    *,
+    weights: Path,
+    folder: Path,
+    console: Console,
+    batch: int = 1,
+    gps: bool = False,
+    restart: bool = False,
+    extras: Collection[Extra] = (),
 ) -> PredictRun:
-    """Sort every photo in a folder and below, and write results, workbook and CSVs.
+    """Sort every photo with a pair that is loaded, and write results, workbook and CSVs.
 
     Args:
-        photos: the folder of photos; nothing in it is written to.
+        photos: as for ``find_sources``; nothing there is written to.
         sorter: the trained pair.
         weights: where it came from, for the record.
         folder: where the report goes.
         console: told of the progress.
-        batch: photos sorted at a time, at least 1; fewer where memory runs out.
+        batch: photos searched at a time, at least 1; fewer where memory runs out.
+        gps: as for ``predict_photos``.
+        restart: as for ``predict_photos``.
+        extras: as for ``predict_photos``.
 
     Raises:
-        DataError: the folder is missing, unreadable or without photos.
-        CropsortError: ``folder`` holds the report of other photos.
+        DataError: the photos are missing, unreadable or none.
+        CropsortError: ``folder`` holds the report of other photos, weights or settings.
         OutputError: the results cannot be written.
     """
-    listing = list_photos(photos)
-    claim_folder(folder, photos)
-    listing = _leave_out(folder, listing)
-    desk = _Desk(photos, sorter, empty_folder(folder / "thumbnails"))
-    with (
-        replacing(folder / RESULTS) as temporary,
-        temporary.open("w", encoding="utf-8", newline="\n") as out,
-        counting(console, "sorting photos", len(listing.files)) as advance,
-    ):
-        for result in _sort_files(desk, listing.files, batch, console):
-            out.write(to_json(result) + "\n")
-            advance()
-    run = RunInfo(
-        photos=photos.resolve(),
-        weights=weights,
-        class_names=sorter.class_names,
-        confidence=sorter.confidence,
-        finished=datetime.now().astimezone().replace(tzinfo=None),
-        hidden_files=listing.hidden,
-        cropsort_version=__version__,
-    )
-    results = list(read_results(folder / RESULTS))
-    numbers = {result.photo: number for number, result in enumerate(results)}
-    keep_edited(folder)
-    console.print("writing the workbook ...")
-    files = write_report(
-        results,
-        run,
-        folder,
-        thumbnail=lambda result, index: _read_if_there(_thumbnail(desk.thumbnails, numbers[result.photo], index)),
-    )
-    subjects = sum(len(result.predictions) for result in results)
-    return PredictRun(files, Counter(result.status for result in results), subjects)
+    sources = find_sources(photos).leave_out(folder)
+    _check_apart(folder, sources)
+    with open_journal(folder, make_note(sources, (weights,), gps=gps), restart=restart) as journal:
+        return _Run(sources, sorter, (weights,), folder, console, journal, batch, gps).make(extras)
 
 
-def list_photos(photos: Path) -> Listing:
-    """The files in a folder of photos.
-
-    Raises:
-        DataError: the folder is missing, unreadable or without photos.
-    """
-    listing = list_files(photos)
-    if not any(is_photo(path) for path in listing.files):
-        found = f"no photos in it, {len(listing.files)} other files" if listing.files else "the folder is empty"
-        raise DataError(found, where=photos, expected="JPEG, PNG, HEIC or the like")
-    return listing
+def make_note(sources: Sources, pairs: Iterable[Path], *, gps: bool = False, int8: bool = False) -> RunNote:
+    """What the results depend on: photos, weights with their cards (threshold, margin, temperature), settings."""
+    return RunNote(sources.label, tuple(map(_hash_pair, pairs)), {"--gps": gps, "--int8": int8})
 
 
-def _leave_out(folder: Path, listing: Listing) -> Listing:
-    """The files but those of a report that lies among the photos."""
-    own = folder.resolve()
-    return replace(listing, files=tuple(path for path in listing.files if own not in path.resolve().parents))
+def _hash_pair(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in (folder / f"{stage}{suffix}" for stage in STAGES for suffix in (".pt", ".json")):
+        if path.is_file():
+            with path.open("rb") as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
 
 
-_File = tuple[int, Path]
-"""A file and its number among all."""
+def _check_apart(folder: Path, sources: Sources) -> None:
+    if folder.resolve() == Path(sources.label):
+        remedy = "choose another one: OUT=folder, or --out folder"
+        raise CropsortError("is the folder of photos itself", where=folder, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    number: int
-    name: str
-    photo: Photo
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """Where photos are sorted.
-
-    Args:
-        photos: the folder of photos.
-        sorter: the trained pair.
-        thumbnails: the folder of what the workbook shows of each subject.
-    """
-
-    photos: Path
+class _Run:
+    sources: Sources
     sorter: Sorter
-    thumbnails: Path
+    pairs: Sequence[Path]
+    folder: Path
+    console: Console
+    journal: Journal
+    batch: int
+    gps: bool
 
-    def sort(self, files: Sequence[_File]) -> list[PhotoResult]:
-        """Sort several files together: their pixels are in memory until all are done."""
-        rows = [self._open(number, path) for number, path in files]
-        opened = [row for row in rows if isinstance(row, _Opened)]
-        begin = time.perf_counter()
-        found = iter(self.sorter.sort_many([one.photo.pixels for one in opened]))
-        share = (time.perf_counter() - begin) / max(1, len(opened))
-        return [self._finish(row, next(found), share) if isinstance(row, _Opened) else row for row in rows]
+    def make(self, extras: Collection[Extra]) -> PredictRun:
+        """Sort what is left to sort, then make all that is made of the results."""
+        thumbnails = Thumbnails(self.folder / "thumbnails")
+        fresh = self._sort(thumbnails)
+        self.journal.finish({one.name for one in self.sources.files})
+        results = list(read_results(self.journal.path))
+        thumbnails.keep_only([(one.photo, len(one.predictions)) for one in results])
+        run = self._describe()
+        files = self._report(results, run, thumbnails)
+        made = tuple(self._make_extra(extra, results, run) for extra in extras)
+        subjects = sum(len(one.predictions) for one in results)
+        return PredictRun(files, Counter(one.status for one in results), subjects, fresh, extras=made)
 
-    def refuse(self, file: _File) -> PhotoResult:
-        """What becomes of a photo that does not fit into memory alone."""
-        _, path = file
-        try:
-            size = read_size(path)
-        except PhotoError:
-            size = None
-        return PhotoResult(_name_of(path, self.photos), "too large", size=size, error="does not fit into memory alone")
+    def _sort(self, thumbnails: Thumbnails) -> int:
+        """Sort what is new, has changed or failed before; how many files that were."""
+        names = [one.name for one in self.sources.files]
+        lost = thumbnails.list_lost(names)
+        todo = [
+            one for one in self.sources.files if one.name in lost or not self.journal.is_done(one.name, *one.stat())
+        ]
+        waiting = {one.name for one in todo}
+        before = self.journal.count(name for name in names if name not in waiting)
+        if before and todo:
+            self.console.print(f"{before.total()} of {len(names)} files are done: going on with {len(todo)}")
+        road = Road(self.sorter, thumbnails, self.batch, self.gps, self._say_fewer)
+        with (
+            Following(self.console, "sorting photos", len(names), before) as progress,
+            closing(road.sort(todo)) as results,
+        ):
+            for result in results:
+                self.journal.append(result)
+                progress.advance(result.status)
+        return len(todo)
 
-    def _open(self, number: int, path: Path) -> _Opened | PhotoResult:
-        begin, name = time.perf_counter(), _name_of(path, self.photos)
-        if not is_photo(path):
-            return PhotoResult(name, "unsupported", error="not a photo by its name")
-        try:
-            photo = read_photo(path)
-        except PhotoError as error:
-            if lacks_memory(error):
-                raise
-            return PhotoResult(name, "unreadable", seconds=time.perf_counter() - begin, error=error.found)
-        return _Opened(number, name, photo, time.perf_counter() - begin)
+    def _say_fewer(self, before: int, fits: int) -> None:
+        self.console.print(f"memory ran out at {before} photos at a time: going on with {fits}")
 
-    def _finish(self, opened: _Opened, predictions: tuple[Prediction, ...], share: float) -> PhotoResult:
-        begin, photo = time.perf_counter(), opened.photo
-        for index, prediction in enumerate(predictions):
-            crop = shrink(cut_subject(photo.pixels, prediction.detection.box), _THUMBNAIL)
-            with replacing(_thumbnail(self.thumbnails, opened.number, index)) as temporary:
-                temporary.write_bytes(encode_jpeg(crop, quality=85))
-        seconds = opened.seconds + share + time.perf_counter() - begin
-        status: Status = "ok" if predictions else "empty"
-        return PhotoResult(opened.name, status, photo.size, photo.captured, seconds, predictions)
+    def _report(self, results: Sequence[PhotoResult], run: RunInfo, thumbnails: Thumbnails) -> ReportFiles:
+        """Write the report, unless there is one of these very results."""
+        files = ReportFiles(*(self.folder / name for name in ("report.xlsx", "detections.csv", "photos.csv")))
+        there = files.workbook, files.detections, files.photos
+        if self.journal.is_reported() and all(path.is_file() for path in there):
+            self.console.print("nothing is new: the report stays as it is")
+            return files
+        keep_edited(self.folder)
+        self.console.print("writing the workbook ...")
+        files = write_report(
+            results, run, self.folder, thumbnail=lambda result, index: thumbnails.read(result.photo, index)
+        )
+        self.journal.note_report()
+        return files
+
+    def _make_extra(self, extra: Extra, results: Sequence[PhotoResult], run: RunInfo) -> str:
+        if extra == "megadetector":
+            from pipeline.megadetector import write_megadetector
+
+            return f"MegaDetector's format in {write_megadetector(results, self.folder, run)}"
+        if extra == "coco":
+            from pipeline.coco import write_coco
+
+            return f"COCO's format in {write_coco(results, self.folder, run)}"
+        from pipeline.crop_folders import CROPS, write_crops
+        from pipeline.drawing import BOXES, write_drawn
+
+        write, name = (write_drawn, BOXES) if extra == "boxes" else (write_crops, CROPS)
+        self.console.print(f"making {name} ...")
+        made = write(results, self._opener(), self.folder, class_names=run.class_names)
+        gone = f"; {made.missing} have gone or changed since" if made.missing else ""
+        return f"{name} of {made.made + made.kept} photos in {self.folder / name}{gone}"
+
+    def _opener(self) -> Callable[[str], Path | bytes | None]:
+        from pipeline.fetching import fetch
+
+        places = {one.name: one.place for one in self.sources.files}
+
+        def open_source(name: str) -> Path | bytes | None:
+            place = places.get(name)
+            if not isinstance(place, str):
+                return place if place is not None and place.exists() else None
+            try:
+                return fetch(place)
+            except PhotoError:
+                return None
+
+        return open_source
+
+    def _describe(self) -> RunInfo:
+        return RunInfo(
+            photos=self.sources.root.resolve(),
+            weights=self.pairs[0],
+            further_weights=tuple(self.pairs[1:]),
+            class_names=self.sorter.class_names,
+            confidence=self.sorter.confidence,
+            finished=datetime.now().astimezone().replace(tzinfo=None),
+            hidden_files=self.sources.hidden,
+            cropsort_version=__version__,
+            gps=self.gps,
+        )
 
 
-def _sort_files(desk: _Desk, files: Sequence[Path], batch: int, console: Console) -> Iterator[PhotoResult]:
-    def say(before: int, fits: int) -> None:
-        console.print(f"memory ran out at {before} photos at a time: going on with {fits}")
-
-    return Batches(desk.sort, desk.refuse, say, _weigh if batch > 1 else lambda _: 1.0).run(enumerate(files), batch)
-
-
-def _weigh(file: _File) -> float:
-    """How many photos of the size that batches are measured with (12 megapixels) this one is."""
-    try:
-        width, height = read_size(file[1])
-    except PhotoError:
-        return 1.0  # whoever reads it says why
-    return max(1.0, width * height / _ORDINARY_PIXELS)
-
-
-def _thumbnail(folder: Path, number: int, index: int) -> Path:
-    return folder / f"{number:06d}-{index}.jpg"
-
-
-def _name_of(path: Path, photos: Path) -> str:
-    """The path from the folder of photos on; bytes that are no UTF-8, as old memory cards have, are spelled out."""
-    return os.fsencode(path.relative_to(photos).as_posix()).decode(errors="backslashreplace")
-
-
-def _read_if_there(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+__all__ = ["RESULTS", "Extra", "PredictRun", "default_folder", "predict_folder", "predict_photos"]

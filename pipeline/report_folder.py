@@ -3,49 +3,107 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.errors import CropsortError, OutputError
-from pipeline.files import output_error, write_text
+from pipeline.files import write_durably
+
+RECORD_VERSION = 2
+"""Of the results; raised where those of before cannot be gone on with."""
 
 _RUN = "run.json"
+_CHOOSE = "choose another one: OUT=folder, or --out folder"
 
 
-def claim_folder(folder: Path, photos: Path) -> None:
-    """Refuse the photos' own folder, and one that holds the report of other photos; else note whose it is.
+class RunNote(NamedTuple):
+    """What a run was of, as it is kept beside its results.
+
+    Args:
+        photos: where they are: a folder, a list, a URL.
+        weights: hash of the files of each pair, in their order.
+        settings: what else the results depend on, by the option that says it.
+        version: of the record.
+        reported: hash of the results that the report was last made of.
+    """
+
+    photos: str
+    weights: tuple[str, ...]
+    settings: dict[str, bool | float]
+    version: int = RECORD_VERSION
+    reported: str = ""
+
+
+def check_note(folder: Path, note: RunNote, *, restart: bool = False) -> RunNote | None:
+    """Refuse a folder with the report of other photos, weights or settings, or one of an older version.
+
+    Args:
+        folder: of the report.
+        note: of the run to be.
+        restart: whether all but other photos is to be begun anew.
+
+    Returns:
+        What is kept there of the run before; None where there is nothing.
 
     Raises:
-        CropsortError: it is another's.
+        CropsortError: it is another's; says what differs.
+    """
+    before = _read_note(folder)
+    if before is not None and before.photos != note.photos:
+        raise CropsortError(f"holds the report of {before.photos}", where=folder, remedy=_CHOOSE)
+    if restart or not _holds_results(folder):
+        return before
+    difference = "an older version of cropsort" if before is None else _tell_apart(before, note)
+    if difference:
+        raise CropsortError(f"was made with {difference}", where=folder, remedy=f"{_CHOOSE}; or begin anew: --restart")
+    return before
+
+
+def write_note(folder: Path, note: RunNote) -> None:
+    """Keep what a run is of.
+
+    Raises:
         OutputError: it cannot be written there.
     """
-    remedy = "choose another one: OUT=folder, or --out folder"
-    if folder.resolve() == photos.resolve():
-        raise CropsortError("is the folder of photos itself", where=folder, remedy=remedy)
-    note = folder / _RUN
-    source = str(photos.resolve())
+    write_durably(folder / _RUN, (json.dumps(note._asdict(), ensure_ascii=False) + "\n").encode())
+
+
+def _read_note(folder: Path) -> RunNote | None:
+    """What is kept there; None where there is nothing or it is damaged, which keeps nobody from his report."""
     try:
-        owner = json.loads(note.read_text(encoding="utf-8"))["photos"] if note.exists() else source
+        record = json.loads((folder / _RUN).read_text(encoding="utf-8"))
+        older = {"weights": (), "settings": {}, "version": 1} | record
+        return RunNote(**{**older, "photos": str(record["photos"]), "weights": tuple(older["weights"])})
     except (OSError, ValueError, KeyError, TypeError):
-        owner = source  # a damaged note keeps nobody from his report
-    if owner != source:
-        raise CropsortError(f"holds the report of {owner}", where=folder, remedy=remedy)
-    write_text(note, json.dumps({"photos": source}, ensure_ascii=False) + "\n")
+        return None
 
 
-def empty_folder(folder: Path) -> Path:
-    """Make a folder anew.
-
-    Raises:
-        OutputError: it cannot be written there.
-    """
+def _holds_results(folder: Path) -> bool:
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, folder) from error
-    return folder
+        return (folder / "results.jsonl").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _tell_apart(before: RunNote, note: RunNote) -> str:
+    """What the run before had that this one has not, in words; empty where nothing."""
+    if before.version != note.version:
+        return f"{'an older' if before.version < note.version else 'a newer'} version of cropsort"
+    if before.weights != note.weights:
+        return "other weights"
+    names = sorted({**before.settings, **note.settings})
+    return " and ".join(
+        _in_words(name, before.settings.get(name))
+        for name in names
+        if before.settings.get(name) != note.settings.get(name)
+    )
+
+
+def _in_words(name: str, value: bool | float | None) -> str:
+    if isinstance(value, bool):
+        return f"{name}" if value else f"no {name}"
+    return f"{name} {value}"
 
 
 def keep_edited(folder: Path) -> None:

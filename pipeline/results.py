@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pipeline.boxes import Box
 from pipeline.errors import DataError
 
-Status = Literal["ok", "empty", "unreadable", "too large", "unsupported"]
-"""``ok``: subjects were found; ``empty``: none were; ``unreadable``: a photo that cannot be opened; ``too large``: one
-that does not fit into memory alone; ``unsupported``: no photo at all (a video, a text file)."""
+T = TypeVar("T")
+
+Status = Literal["ok", "empty", "unreadable", "truncated", "too large", "unsupported"]
+"""``ok``: subjects were found; ``empty``: none were; ``unreadable``: a photo that cannot be opened; ``truncated``: one
+whose end is missing; ``too large``: one with more pixels than any camera takes, or that does not fit into memory alone;
+``unsupported``: no photo at all (a video, a text file)."""
 
 STATUSES: tuple[Status, ...] = get_args(Status)
+
+FAILED: tuple[Status, ...] = ("unreadable", "truncated", "too large")
+"""Of photos that could not be sorted: the same command tries them again, and leaves with 1."""
+
+KEPT_CLASSES = 3
+"""Classes of a prediction that a line keeps, the most probable ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +51,13 @@ class Prediction:
         detection: where the subject is.
         probabilities: probability of each class by its name, 0 to 1, at least one.
         sure: whether the most probable class is probable enough to be left unchecked; what is enough was chosen on val.
+        rule: what decided, as ``deciding`` names its rules.
     """
 
     detection: Detection
     probabilities: Mapping[str, float]
     sure: bool = True
+    rule: str = "one"
 
     def __post_init__(self) -> None:
         if not self.probabilities:
@@ -82,13 +93,17 @@ class PhotoResult:
     """One input file and what became of it.
 
     Args:
-        photo: path of the file, relative to the folder of photos, with forward slashes.
+        photo: path of the file, relative to the folder of photos, with forward slashes; or its URL.
         status: see ``Status``.
         size: width and height of the upright photo in pixels; None where they could not be told.
         captured: EXIF capture time as ``YYYY-MM-DD HH:MM:SS``; None where the photo has none.
         seconds: time spent on it; photos that were sorted together share the time of it.
         predictions: what was found, the detector's surest first.
         error: why it could not be read or sorted, in a few words; empty otherwise.
+        camera: make and model by EXIF; None where the photo does not say.
+        gps: EXIF latitude and longitude in degrees, north and east positive; None unless it was asked for.
+        file_bytes: size of the file; None where it has none, as a URL.
+        modified_ns: when the file was last changed, nanoseconds since 1970: with its size, whether it is the same.
     """
 
     photo: str
@@ -98,6 +113,10 @@ class PhotoResult:
     seconds: float = 0.0
     predictions: tuple[Prediction, ...] = ()
     error: str = ""
+    camera: str | None = None
+    gps: tuple[float, float] | None = None
+    file_bytes: int | None = None
+    modified_ns: int | None = None
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -107,12 +126,19 @@ class PhotoResult:
 
 
 def to_json(result: PhotoResult) -> str:
-    """One line of JSON, without the line end; Korean stays readable."""
+    """One line of JSON, without the line end; Korean stays readable.
+
+    Coordinates, confidences and seconds are rounded; of each prediction the three most probable classes are kept.
+    """
     record = {
         "photo": result.photo,
         "status": result.status,
         "size_px": result.size,
         "captured": result.captured,
+        "camera": result.camera,
+        "gps": result.gps,
+        "file_bytes": result.file_bytes,
+        "modified_ns": result.modified_ns,
         "seconds": round(result.seconds, 4),
         "predictions": [_prediction_record(prediction) for prediction in result.predictions],
         "error": result.error,
@@ -129,12 +155,17 @@ def read_results(path: Path) -> Iterator[PhotoResult]:
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
-                yield _parse_line(line, path, number)
+                yield parse_line(line, path, number)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot be read ({error})", where=path, remedy="run predict again") from error
 
 
-def _parse_line(line: str, path: Path, number: int) -> PhotoResult:
+def parse_line(line: str | bytes, path: Path, number: int) -> PhotoResult:
+    """What a line of JSON says; ``path`` and ``number`` say in an error where it stands.
+
+    Raises:
+        DataError: it is not a photo's result.
+    """
     try:
         return _from_record(json.loads(line))
     except (ValueError, KeyError, TypeError) as error:
@@ -151,8 +182,9 @@ def _prediction_record(prediction: Prediction) -> dict[str, Any]:
     return {
         "box_px": [round(edge, 1) for edge in prediction.detection.box.edges],
         "confidence": round(prediction.detection.confidence, 4),
-        "probabilities": {name: round(prediction.probabilities[name], 4) for name in prediction.ranking},
+        "probabilities": {name: round(prediction.probabilities[name], 4) for name in prediction.ranking[:KEPT_CLASSES]},
         "sure": prediction.sure,
+        "rule": prediction.rule,
     }
 
 
@@ -160,17 +192,29 @@ def _from_record(record: dict[str, Any]) -> PhotoResult:
     return PhotoResult(
         photo=record["photo"],
         status=record["status"],
-        size=None if record["size_px"] is None else (int(record["size_px"][0]), int(record["size_px"][1])),
+        size=_pair_of(record["size_px"], int),
         captured=record["captured"],
         seconds=record["seconds"],
         predictions=tuple(_prediction_from(item) for item in record["predictions"]),
         error=record["error"],
+        camera=record.get("camera"),  # this and what follows earlier versions did not write
+        gps=_pair_of(record.get("gps"), float),
+        file_bytes=record.get("file_bytes"),
+        modified_ns=record.get("modified_ns"),
     )
 
 
 def _prediction_from(item: dict[str, Any]) -> Prediction:
     detection = Detection(Box(*item["box_px"]), item["confidence"])
-    return Prediction(detection, item["probabilities"], item.get("sure", True))  # records of earlier versions lack it
+    # Records of earlier versions lack the last two.
+    return Prediction(detection, item["probabilities"], item.get("sure", True), item.get("rule", "one"))
+
+
+def _pair_of(value: Any, kind: Callable[[Any], T]) -> tuple[T, T] | None:
+    if value is None:
+        return None
+    first, second = value
+    return kind(first), kind(second)
 
 
 def _check_fraction(name: str, value: float) -> None:

@@ -55,26 +55,26 @@ def parse_header(text: str) -> Header:
     return names[0], names[1]
 
 
-def check_ids(photos: Iterable[Path], folder: Path) -> None:
+def check_ids(photos: Iterable[str], where: Path | str) -> None:
     """Refuse photos that a contest could not tell apart: each is known by its name without folder and ending.
 
     Args:
-        photos: the photos.
-        folder: what their names in the message begin from.
+        photos: their names in the results.
+        where: what they are of, for the message.
 
     Raises:
         DataError: two have the same name.
     """
-    named: dict[str, list[Path]] = defaultdict(list)
+    named: dict[str, list[str]] = defaultdict(list)
     for photo in photos:
-        named[photo.stem].append(photo)
-    shared = [several for several in named.values() if len(several) > 1]
+        named[_id(photo)].append(photo)
+    shared = [(name, several) for name, several in named.items() if len(several) > 1]
     if shared:
-        one, other = (photo.relative_to(folder).as_posix() for photo in shared[0][:2])
+        name, (one, other, *_) = shared[0]
         more = f", and {len(shared) - 1} more such names" if len(shared) > 1 else ""
-        found = f"{one} and {other} would both be '{shared[0][0].stem}' in {SUBMISSION}{more}"
+        found = f"{one} and {other} would both be '{name}' in {SUBMISSION}{more}"
         remedy = "rename one, or predict each folder by itself"
-        raise DataError(found, where=folder, expected="a name of its own for each photo", remedy=remedy)
+        raise DataError(found, where=where, expected="a name of its own for each photo", remedy=remedy)
 
 
 def write_submission(path: Path, header: Header, results: Iterable[PhotoResult]) -> Submission:

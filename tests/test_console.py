@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
+from collections import Counter
 
 import pytest
 from rich.console import Console
 
-from pipeline.console import TrainingLog
+from pipeline.console import Following, TrainingLog
 from pipeline.yolo import Epoch
 
 
@@ -69,3 +71,28 @@ def test_what_is_said_beside_them_is_not_marked_up(console: Console) -> None:
         log.on_step(0.5)
         log.say("[red] is the only class")
     assert told(console) == ["classifier  [red] is the only class"]
+
+
+def test_long_run_says_a_line_now_and_then_where_there_is_no_terminal(console: Console) -> None:
+    with Following(console, "sorting photos", 100, Counter(ok=40, empty=2), every=0) as progress:
+        progress.advance("ok")
+        progress.advance("truncated")
+    lines = told(console)
+    assert len(lines) == 2
+    counted = r"sorting photos: 44 of 100, [\d.]+/s, \d+:\d\d left \(41 ok, 2 empty, 1 truncated\)"
+    assert re.fullmatch(counted, lines[1])
+
+
+def test_short_run_says_nothing_where_there_is_no_terminal(console: Console) -> None:
+    with Following(console, "sorting photos", 1, Counter()) as progress:
+        progress.advance("ok")
+    assert told(console) == []
+
+
+def test_terminal_has_a_bar_with_rate_time_left_and_counts() -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with Following(terminal, "sorting photos", 3, Counter(ok=1)) as progress:
+        progress.advance("unreadable")
+    assert isinstance(terminal.file, io.StringIO)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.file.getvalue())
+    assert re.search(r"sorting photos .*2/3 [\d.]+/s, 0:\d\d left \(1 ok, 1 unreadable\)", shown)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +24,12 @@ from rich.console import Console
 
 from pipeline.environment import ROOT
 from pipeline.errors import CropsortError, DataError
-from pipeline.predict import PredictRun, default_folder, predict_folder
-from pipeline.results import read_results
+from pipeline.predict import PredictRun, predict_folder
+from pipeline.results import PhotoResult, read_results
+from pipeline.road import Road
 from pipeline.sorter import Sorter
+from pipeline.sources import Sources, default_folder, find_sources
+from pipeline.thumbnails import Thumbnails
 
 OUT = "report"
 
@@ -43,9 +49,11 @@ def photos(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def predict(photos: Path, sorter: Sorter, out: str | Path = OUT, batch: int = 1) -> PredictRun:
+def predict(
+    photos: Path, sorter: Sorter, out: str | Path = OUT, batch: int = 1, *, weights: Path = Path("weights")
+) -> PredictRun:
     console = Console(file=io.StringIO())
-    return predict_folder(photos, sorter, weights=Path("weights"), folder=Path(out), console=console, batch=batch)
+    return predict_folder(photos, sorter, weights=weights, folder=Path(out), console=console, batch=batch)
 
 
 LITTLE_MEMORY = """
@@ -82,13 +90,13 @@ def test_every_file_has_one_line_and_one_row(photos: Path, eager: Path, cropsort
     status = {line["photo"]: line["status"] for line in lines}
     assert len(lines) == 4
     assert status == {
-        "b/cut.jpg": "unreadable",
+        "b/cut.jpg": "truncated",
         "b/밤/둘째 & #2.JPG": "ok",
         "motion [1].jpg": "ok",
         "notes.txt": "unsupported",
     }
     assert {line["photo"]: bool(line["error"]) for line in lines} == {
-        name: kind in ("unreadable", "unsupported") for name, kind in status.items()
+        name: kind in ("truncated", "unsupported") for name, kind in status.items()
     }
     named = [next(cell for cell in row if cell in status) for row in sheet("Photos") if set(row) & set(status)]
     assert sorted(named) == sorted(status)
@@ -115,7 +123,7 @@ def test_results_say_what_the_sorter_says(photos: Path, sorter: Sorter) -> None:
         pytest.approx(one.detection.box.edges, abs=0.06) for one in wanted
     ]
     assert results["motion [1].jpg"].captured is not None
-    assert made.counts == {"ok": 2, "unreadable": 1, "unsupported": 1}
+    assert made.counts == {"ok": 2, "truncated": 1, "unsupported": 1}
     assert made.subjects == sum(len(result.predictions) for result in results.values())
 
 
@@ -141,6 +149,7 @@ def test_earlier_workbook_is_kept_under_another_name(photos: Path, sorter: Sorte
     book = openpyxl.load_workbook(workbook)
     book["Photos"]["Z99"] = "my notes"
     book.save(workbook)
+    shutil.copyfile(photos / "motion [1].jpg", photos / "new.jpg")
     predict(photos, sorter)
     kept = list(Path(OUT).glob("report-*.xlsx"))
     assert len(kept) == 1
@@ -154,6 +163,7 @@ def test_two_runs_within_a_second_lose_nothing(photos: Path, sorter: Sorter) -> 
     for note in (b"first", b"second"):
         workbook.write_bytes(note)
         os.utime(workbook, (1_700_000_000, 1_700_000_000))
+        shutil.copyfile(photos / "motion [1].jpg", photos / f"{note.decode()}.jpg")
         predict(photos, sorter)
     assert {path.read_bytes() for path in Path(OUT).glob("report-*.xlsx")} >= {b"first", b"second"}
 
@@ -207,15 +217,15 @@ def test_folder_without_photos_is_said_and_nothing_written(
 
 
 def test_file_instead_of_a_folder_is_said(photos: Path, sorter: Sorter) -> None:
-    with pytest.raises(DataError, match=r"notes\.txt - "):
+    with pytest.raises(DataError, match=r"notes\.txt - no photos in it, 1 other files"):
         predict(photos / "notes.txt", sorter)
 
 
 def test_report_is_named_after_the_photos(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default_folder(photos) == Path("reports") / photos.name
+    assert default_folder(find_sources(photos)) == Path("reports") / photos.name
     monkeypatch.chdir(photos)
-    assert default_folder(Path()) == Path("reports") / photos.name
-    assert default_folder(Path("/")) == Path("reports") / "photos"
+    assert default_folder(find_sources(Path())) == Path("reports") / photos.name
+    assert default_folder(Sources("/", "", Path("/"), ())) == Path("reports") / "photos"
 
 
 def test_report_inside_the_photos_is_not_sorted_again(photos: Path, sorter: Sorter) -> None:
@@ -241,7 +251,7 @@ def test_full_disk_in_mid_run_is_one_line_and_leaves_the_earlier_results(
         pytest.skip("needs Linux's unshare, to make a small disk")
     if subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "true"], check=False).returncode:
         pytest.skip("may not make a small disk here")
-    predict(photos, sorter)
+    predict(photos, sorter, weights=eager)
     earlier = hash_files(Path(OUT).resolve())
     for number in range(40):
         shutil.copyfile(photos / "motion [1].jpg", photos / f"more-{number}.jpg")
@@ -259,31 +269,77 @@ def test_full_disk_in_mid_run_is_one_line_and_leaves_the_earlier_results(
     assert answer.stderr.count("\n") == 1
     assert "the disk is full - free some space and run the same command again" in answer.stderr
     after = hash_files(tmp_path / "kept" / OUT)
-    assert {name: after.get(name) for name in earlier if "thumbnails" not in name} == {
-        name: value for name, value in earlier.items() if "thumbnails" not in name
-    }
+    tables = [f"{OUT}/{name}" for name in ("report.xlsx", "detections.csv", "photos.csv")]
+    assert {name: after[name] for name in tables} == {name: earlier[name] for name in tables}
     assert not any(".part" in name for name in after)
+    kept = Path(OUT).rename(tmp_path / "before") and (tmp_path / "kept" / OUT).rename(Path(OUT))
+    done = {one.photo for one in read_results(kept / "results.jsonl")}
+    assert done >= {"motion [1].jpg", "notes.txt"}
+    made = predict(photos, sorter, weights=eager)
+    assert made.fresh < made.counts.total() == 44
+    assert {one.photo for one in read_results(kept / "results.jsonl")} > done
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to another process")
 def test_ctrl_c_stops_with_130_and_leaves_nothing_half_written(photos: Path, sorter: Sorter, eager: Path) -> None:
-    predict(photos, sorter)
-    earlier = {name: value for name, value in hash_files(Path(OUT).resolve()).items() if "thumbnails" not in name}
     for number in range(900):
         (photos / f"more-{number}.jpg").hardlink_to(photos / "motion [1].jpg")
-    command = [sys.executable, "-m", "pipeline", "predict", str(photos), "--weights", str(eager), "--out", OUT]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
-        deadline = time.monotonic() + 120
-        while not list(Path(OUT, "thumbnails").glob("000100-*")) and time.monotonic() < deadline:
-            time.sleep(0.05)
+    results = Path(OUT, "results.jsonl")
+    with start(photos, eager) as run:
+        wait_for_rows(results, 100)
         run.send_signal(signal.SIGINT)
         _, told = run.communicate(timeout=60)
     assert run.returncode == 130
     assert told.strip() == "cropsort: stopped; what was finished stays"
-    after = {name: value for name, value in hash_files(Path(OUT).resolve()).items() if "thumbnails" not in name}
-    assert after == earlier
+    done = list(read_results(results))
+    assert 100 <= len({one.photo for one in done}) == len(done) < 904
+    made = predict(photos, sorter, weights=eager)
+    assert (made.fresh, made.counts.total()) == (904 - len(done) + 1, 904)  # the cut one is tried again
+
+
+def start(photos: Path, weights: Path) -> subprocess.Popen[str]:
+    """Predict in a process of its own."""
+    command = [sys.executable, "-m", "pipeline", "predict", str(photos), "--weights", str(weights), "--out", OUT]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_rows(results: Path, count: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not results.exists() or results.read_bytes().count(b"\n") < count):
+        time.sleep(0.01)
+
+
+def rows_of(folder: str | Path) -> list[PhotoResult]:
+    """What the results say, but for the time that it took."""
+    return [replace(one, seconds=0.0) for one in read_results(Path(folder, "results.jsonl"))]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_run_that_is_killed_time_and_again_ends_as_one_that_was_not(photos: Path, eager: Path) -> None:
+    for number in range(60):
+        shutil.copyfile(photos / "motion [1].jpg", photos / f"more-{number}.jpg")
+    results, chance, kills = Path(OUT, "results.jsonl"), random.Random(1), 0
+    for kill in range(4):
+        with start(photos, eager) as run:
+            wait_for_rows(results, 5 + 14 * kill)
+            time.sleep(chance.uniform(0, 0.03))
+            kills += run.poll() is None
+            run.kill()
+            run.communicate(timeout=60)
+        results.write_bytes(results.read_bytes()[: -chance.randrange(1, 40)])  # as a power cut would leave it
+    assert kills == 4
+    with start(photos, eager) as run:
+        told, errors = run.communicate(timeout=120)
+    assert run.returncode == 1, errors
+    assert "files are done: going on with" in told
+    predict(photos, Sorter(eager, device="cpu", engine="openvino"), "undisturbed")
+    assert rows_of(OUT) == rows_of("undisturbed")
+    assert hash_files(Path(OUT, "thumbnails")) == hash_files(Path("undisturbed", "thumbnails"))
+    for name in ("Photos", "Detections"):
+        assert len(sheet(name)) == len(sheet(name, "undisturbed"))
 
 
 @pytest.mark.parametrize("batch", [2, 3, 50])
@@ -319,17 +375,133 @@ def test_memory_that_runs_out_costs_only_the_photo_that_does_not_fit_alone(
     folder.mkdir()
     for name in "abcd":
         draw_large(folder / f"{name}.png", (6000, 4000))
-    draw_large(folder / "huge.png", (12_000, 12_000))
+    draw_large(folder / "huge.png", (15_000, 15_000))
     draw_large(folder / "z.png", (640, 480))
     warm = home / "images" / "val" / "photo-0009.jpg"
     told = cropsort(eager, tmp_path / "out", warm, 400, 8, folder, code=LITTLE_MEMORY, OMP_NUM_THREADS="1")
     assert told.returncode == 0, told.stderr
-    assert told.stdout.count("memory ran out at 4 photos at a time: going on with 2\n") == 1
-    assert told.stdout.count("memory ran out") == 1
     results = list(read_results(tmp_path / "out" / "results.jsonl"))
     statuses = {one.photo: one.status for one in results}
     assert list(statuses) == ["a.png", "b.png", "c.png", "d.png", "huge.png", "z.png"]
     assert statuses.pop("huge.png") == "too large"
     assert set(statuses.values()) == {"ok"}
-    assert (results[4].size, results[4].error) == ((12_000, 12_000), "does not fit into memory alone")
+    assert (results[4].size, results[4].error) == ((15_000, 15_000), "does not fit into memory alone")
     assert all(one.predictions for one in results if one.status == "ok")
+
+
+def test_second_run_does_only_what_is_new_changed_or_failed(photos: Path, sorter: Sorter) -> None:
+    assert predict(photos, sorter).fresh == 4
+    again = predict(photos, sorter)
+    assert (again.fresh, again.counts.total()) == (1, 4)  # the one that is cut is tried again
+    shutil.copyfile(photos / "motion [1].jpg", photos / "b" / "cut.jpg")  # sent once more, whole this time
+    shutil.copyfile(photos / "motion [1].jpg", photos / "new.jpg")
+    os.utime(photos / "notes.txt", ns=(1, 1))
+    assert predict(photos, sorter).fresh == 3
+    assert {one.photo: one.status for one in rows_of(OUT)} == {
+        "b/cut.jpg": "ok",
+        "b/밤/둘째 & #2.JPG": "ok",
+        "motion [1].jpg": "ok",
+        "new.jpg": "ok",
+        "notes.txt": "unsupported",
+    }
+    assert predict(photos, sorter).fresh == 0
+
+
+def test_report_stays_as_it_is_where_nothing_is_new(photos: Path, sorter: Sorter) -> None:
+    predict(photos, sorter)
+    before = hash_files(Path(OUT).resolve())
+    predict(photos, sorter)
+    assert hash_files(Path(OUT).resolve()) == before
+    Path(OUT, "report.xlsx").unlink()
+    predict(photos, sorter)
+    assert len(sheet("Photos")) == 4
+
+
+def test_thumbnails_keep_to_their_photo_and_go_with_it(photos: Path, sorter: Sorter) -> None:
+    predict(photos, sorter)
+    before = hash_files(Path(OUT, "thumbnails"))
+    (photos / "a first one.jpg").write_bytes((photos / "motion [1].jpg").read_bytes())
+    predict(photos, sorter)
+    after = hash_files(Path(OUT, "thumbnails"))
+    assert before.items() < after.items()
+    (photos / "a first one.jpg").unlink()
+    predict(photos, sorter)
+    assert hash_files(Path(OUT, "thumbnails")) == before
+
+
+def test_photo_whose_thumbnail_a_power_cut_emptied_is_done_again(photos: Path, sorter: Sorter) -> None:
+    predict(photos, sorter)
+    before = hash_files(Path(OUT, "thumbnails"))
+    next(Path(OUT, "thumbnails").rglob("*.jpg")).write_bytes(b"")
+    assert predict(photos, sorter).fresh == 2
+    assert hash_files(Path(OUT, "thumbnails")) == before
+
+
+def test_photos_that_go_or_are_cut_while_it_runs_are_rows_that_say_so(photos: Path, sorter: Sorter) -> None:
+    for number in range(30):
+        shutil.copyfile(photos / "motion [1].jpg", photos / f"z-{number}.jpg")
+    sources = find_sources(photos)
+    (photos / "z-11.jpg").unlink()
+    (photos / "z-22.jpg").write_bytes((photos / "z-22.jpg").read_bytes()[:2000])
+    road = Road(sorter, Thumbnails(Path(OUT)))
+    rows = {one.photo: one for one in road.sort(sources.files)}
+    assert len(rows) == 34
+    assert (rows["z-11.jpg"].status, rows["z-22.jpg"].status) == ("unreadable", "truncated")
+    assert "No such file" in rows["z-11.jpg"].error
+    assert all(rows[name].error for name in ("z-11.jpg", "z-22.jpg"))
+
+
+def test_where_photos_were_taken_is_told_only_if_asked(photos: Path, sorter: Sorter) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (37.0, 30.0, 0.0), 3: "E", 4: (127.0, 0.0, 0.0)})
+    Image.new("RGB", (64, 48), "red").save(photos / "here.jpg", exif=exif)
+    console = Console(file=io.StringIO())
+    for name, gps in (("with", True), ("without", False)):
+        predict_folder(photos, sorter, weights=Path("weights"), folder=Path(name), console=console, gps=gps)
+    told = {name: {one.photo: one.gps for one in rows_of(name)}["here.jpg"] for name in ("with", "without")}
+    assert told == {"with": (37.5, 127.0), "without": None}
+    assert "37.5" not in Path("without", "results.jsonl").read_text(encoding="utf-8")
+    with pytest.raises(CropsortError, match=r"was made with --gps - .*OUT=folder.*--restart"):
+        predict_folder(photos, sorter, weights=Path("weights"), folder=Path("with"), console=console)
+    predict_folder(photos, sorter, weights=Path("weights"), folder=Path("with"), console=console, restart=True)
+    assert all(one.gps is None for one in rows_of("with"))
+
+
+def test_files_are_known_by_what_is_in_them_where_the_name_does_not_say(photos: Path, sorter: Sorter) -> None:
+    for name in ("no suffix", "photo.mp4", "photo.jpg_original"):
+        shutil.copyfile(photos / "motion [1].jpg", photos / name)
+    (photos / "clip.mov").write_bytes(b"\0\0\0\x18ftypqt  " + bytes(500))
+    (photos / "clip.jpg").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(500))
+    (photos / "empty.jpg").write_bytes(b"")
+    predict(photos, sorter)
+    status = {one.photo: one.status for one in rows_of(OUT)}
+    assert [status[name] for name in ("no suffix", "photo.mp4", "photo.jpg_original")] == ["ok"] * 3
+    assert [status[name] for name in ("clip.mov", "clip.jpg", "empty.jpg")] == ["unsupported", *["unreadable"] * 2]
+    assert all(one.error for one in rows_of(OUT) if one.status not in ("ok", "empty"))
+
+
+def test_list_of_paths_and_urls_is_sorted_like_a_folder(
+    photos: Path, sorter: Sorter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    listed = photos / "list.txt"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/a.jpg"
+        listed.write_text(f"motion [1].jpg\ngone.jpg\n{url}\n", encoding="utf-8")
+        made = predict(listed, sorter)
+    assert made.counts == {"ok": 1, "unreadable": 2}
+    (row,) = (one for one in rows_of(OUT) if one.photo == url)
+    assert (row.status, row.file_bytes, row.error.startswith("cannot be fetched (")) == ("unreadable", None, True)
+
+
+def test_heavy_photos_take_turns_and_give_the_same(
+    photos: Path, sorter: Sorter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        shutil.copyfile(photos / "motion [1].jpg", photos / f"{number}")
+    predict(photos, sorter)
+    monkeypatch.setattr("pipeline.road.HEAVY_PIXELS", 1)
+    monkeypatch.setattr("pipeline.road.count_cores", lambda: 4)
+    predict(photos, sorter, "in turn")
+    assert rows_of(OUT) == rows_of("in turn")

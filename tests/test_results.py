@@ -20,6 +20,10 @@ RESULTS = (
     PhotoResult("b.jpg", "empty", (60, 40)),
     PhotoResult("c.jpg", "unreadable", error='truncated - "50 %"\n'),
     PhotoResult("d.mp4", "unsupported", error="no photo"),
+    PhotoResult(
+        "f.jpg", "truncated", file_bytes=900, modified_ns=1_700_000_000_123_456_789, error="its end is missing"
+    ),
+    PhotoResult("g.jpg", "empty", (60, 40), camera="Canon EOS R", gps=(-37.5, 127.25), file_bytes=1, modified_ns=2),
     PhotoResult("e.png", "too large", (20_000, 12_000), error="does not fit into memory alone"),
 )
 
@@ -61,7 +65,10 @@ def test_line_is_json_that_keeps_korean_readable_and_numbers_short() -> None:
         (lambda: Detection(BOOK.detection.box, float("nan")), "confidence must lie between 0 and 1, got nan"),
         (lambda: Prediction(BOOK.detection, {}), "probability of at least one class, got none"),
         (lambda: Prediction(BOOK.detection, {"a": -0.1}), "a must lie between 0 and 1"),
-        (lambda: PhotoResult("a", "fine"), "must be one of ok, empty, unreadable, too large, unsupported, got 'fine'"),  # type: ignore[arg-type]
+        (
+            lambda: PhotoResult("a", "fine"),  # type: ignore[arg-type]
+            "must be one of ok, empty, unreadable, truncated, too large, unsupported, got",
+        ),
         (lambda: PhotoResult("a", "ok"), "status 'ok' does not go with 0 predictions"),
         (lambda: PhotoResult("a", "empty", predictions=(BOOK,)), "status 'empty' does not go with 1 predictions"),
     ],
@@ -91,3 +98,22 @@ def test_file_that_is_missing_or_no_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(DataError, match="cannot be read"):
         list(read_results(tmp_path / "a.jsonl"))
+
+
+def test_line_keeps_the_top_three_classes_and_what_decided(tmp_path: Path) -> None:
+    several = {"a": 0.1, "b": 0.4, "c": 0.05, "d": 0.3, "e": 0.15}
+    result = PhotoResult("a.jpg", "ok", predictions=(Prediction(BOOK.detection, several, rule="mean"),))
+    path = write_text(tmp_path / "results.jsonl", f"{to_json(result)}\n")
+    (read,) = read_results(path)
+    assert read.predictions[0].probabilities == {"b": 0.4, "d": 0.3, "e": 0.15}
+    assert read.predictions[0].rule == "mean"
+
+
+def test_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    record = json.loads(to_json(RESULTS[0]))
+    for name in ("camera", "gps", "file_bytes", "modified_ns"):
+        del record[name]
+    for item in record["predictions"]:
+        del item["rule"]
+    path = write_text(tmp_path / "results.jsonl", json.dumps(record))
+    assert list(read_results(path)) == [RESULTS[0]]

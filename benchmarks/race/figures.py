@@ -9,7 +9,7 @@ from statistics import fmean, median, stdev
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]  # scipy ships no types
+from scipy import stats
 
 from pipeline.calibration import log_loss
 from race.material import Answer, Material, Probabilities

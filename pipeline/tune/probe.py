@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -155,18 +156,26 @@ def _train_classifier(trial: Trial, class_count: int, folder: Path, on_step: Cal
 
 
 def _time_prediction(trial: Trial, weights: Path) -> float:
+    """Seconds that a batch is searched in, with as many photos in memory as there are under way in ``road``."""
+    from pipeline.engine import pick_engine
+    from pipeline.images import open_photo
     from pipeline.results import Detection
-    from pipeline.sorter import CROPS, Sorter
+    from pipeline.road import CROPS, Road, count_cores
+    from pipeline.sorter import Sorter
 
-    sorter = Sorter(weights, device=trial.device)
-    rng = np.random.default_rng(0)
-    photos = [_draw(_PHONE_SIDE, _PHONE_END, rng) for _ in range(trial.batch)]
-    sorter.sort_many(photos)
-    crowd = [Detection(Box(0.0, 0.0, 500.0, 500.0), 1.0)] * CROPS  # the noise holds no subjects of its own
-    sorter.classify(photos[0], crowd)
-    begin = time.perf_counter()
-    sorter.sort_many(photos)
-    return time.perf_counter() - begin
+    sorter, cores = Sorter(weights, device=trial.device, engine=pick_engine(trial.device)), count_cores()
+    content = _encode(_draw(_PHONE_SIDE, _PHONE_END, np.random.default_rng(0)))
+    crowd = [Detection(Box(0.0, 0.0, 200.0, 200.0), 1.0)] * CROPS  # small, so that photos are decoded again, whole
+    with ThreadPoolExecutor(cores) as pool:
+        opened = list(pool.map(lambda _: open_photo(content, side=sorter.side), range(cores)))
+        one, missing = opened[0], Road.count_under_way(trial.batch, cores) - cores
+        opened += [replace(one, pixels=one.pixels.copy(), data=bytes(bytearray(content))) for _ in range(missing)]
+        views = [view for some in pool.map(lambda photo: sorter.cut(photo, crowd), opened[:cores]) for view in some]
+        sorter.find(opened[: trial.batch])
+        sorter.decide(crowd, views[:CROPS])
+        begin = time.perf_counter()
+        sorter.find(opened[: trial.batch])
+        return time.perf_counter() - begin
 
 
 def _draw(width: int, height: int, rng: np.random.Generator) -> Pixels:
