@@ -1,0 +1,1 @@
+"""Photos, pairs, the plain chain and ourselves, and what is measured of both."""
