@@ -7,32 +7,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from pipeline import yolo
 from pipeline.config import read_config
 from pipeline.console import counting
-from pipeline.crops import cut_views
 from pipeline.dataset import load_dataset
 from pipeline.engine import Engine
 from pipeline.engine.cached import keep_network, network_name
-from pipeline.engine.converting import convert, quantise, save
+from pipeline.engine.converting import convert, save
 from pipeline.engine.detecting import STRIDE
+from pipeline.engine.eight_bits import quantise
 from pipeline.engine.quiet import import_nncf
-from pipeline.errors import DataError, PhotoError
+from pipeline.errors import DataError
 from pipeline.evaluate import judge
 from pipeline.exporting import recipe_of
 from pipeline.finder import locate_subjects
-from pipeline.images import Pixels, read_photo, shrink
+from pipeline.images import Pixels
 from pipeline.labels import Annotation
 from pipeline.listing import is_photo, list_files
 from pipeline.scores import Interval, JudgedPhoto, compare_f1, measure_f1, score
+from pipeline.shown import choose_shown
 from pipeline.sorter import Sorter
 from pipeline.weights import Card, read_cards, weights_file
-
-_PHOTOS = 200
-_CROPS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +84,16 @@ def quantise_pair(data_file: Path, weights: Path, *, photos: Path | None, consol
     dataset = load_dataset(data_file, config)
     sorter = Sorter(weights, device="cpu", engine="openvino")
     files = _list_photos(photos) if photos else [one.photo for one in dataset.train]
-    seen = _see(sorter, _choose(files, _PHOTOS), console)
+    shown = choose_shown(sorter, files, console)
     begin = time.perf_counter()
     if cards.detector is not None:
-        _quantise(weights, cards.detector, seen.photos, console)
-    _quantise(weights, cards.classifier, seen.crops, console)
+        _quantise(weights, cards.detector, shown.photos, console)
+    _quantise(weights, cards.classifier, shown.crops, console)
     seconds = time.perf_counter() - begin
     labelled = config.classes_from == "labels"
     before, after = (_judge(weights, engine, dataset.val, labelled, console) for engine in ("openvino", "int8"))
     cost = _compare(before, after, sorter.confidence, labelled=labelled)
-    return Quantised(len(before), *cost, calibrated_on=len(seen.photos), seconds=seconds)
+    return Quantised(len(before), *cost, calibrated_on=len(shown.photos), seconds=seconds)
 
 
 def _compare(
@@ -110,47 +107,11 @@ def _compare(
     return "F1", measure_f1(before, confidence)[0], measure_f1(after, confidence)[0], interval
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the networks are shown: photos as the detector sees them, crops as the classifier does."""
-
-    photos: list[Pixels]
-    crops: list[Pixels]
-
-
 def _list_photos(folder: Path) -> list[Path]:
     files = [path for path in list_files(folder).files if is_photo(path)]
     if not files:
         raise DataError("no photos in it", where=folder, expected="photos as they will be sorted")
     return files
-
-
-def _choose(files: Sequence[Path], count: int) -> list[Path]:
-    """As many, spread over all, the same each time."""
-    order = np.random.default_rng(0).permutation(len(files))[:count]
-    return [files[place] for place in sorted(order)]
-
-
-def _see(sorter: Sorter, files: Sequence[Path], console: Console) -> _Seen:
-    photos: list[Pixels] = []
-    crops: list[Pixels] = []
-    card = sorter.cards.classifier
-    assert card.margin is not None  # read_cards has checked it
-    with counting(console, "looking at photos", len(files)) as advance:
-        for file in files:
-            advance()
-            try:
-                pixels = read_photo(file).pixels
-            except PhotoError:
-                continue
-            photos.append(shrink(pixels, sorter.finder.side) if sorter.cards.detector else pixels[:1, :1])
-            for found in sorter.detect(pixels, conf=sorter.confidence):
-                if len(crops) < _CROPS:
-                    whole = card.whole_photo
-                    crops += cut_views(pixels, found.box, side=card.imgsz, margin=card.margin, whole=whole)
-    if not crops:
-        raise DataError("nothing is found in any photo", where="--int8", remedy="name others with --photos")
-    return _Seen(photos, crops)
 
 
 def _quantise(weights: Path, card: Card, images: Sequence[Pixels], console: Console) -> None:

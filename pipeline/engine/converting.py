@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.engine.network import FACTS
-from pipeline.engine.quiet import import_nncf, import_openvino, untold
-from pipeline.images import Pixels
-
-_SUBSET = 300
-"""Photos that NNCF measures ranges on, of those that it is given."""
+from pipeline.engine.quiet import import_openvino, unseen, untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ def convert(built: Built) -> Any:
     """
     openvino = import_openvino()
     # Traced here, since OpenVINO would trace twice and compare, and fail on what is only noise.
-    with warnings.catch_warnings(), untold(), torch.no_grad():
+    with warnings.catch_warnings(), untold(), unseen(), torch.no_grad():
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(built.module, built.example, strict=False, check_trace=False)  # type: ignore[no-untyped-call]
         model = openvino.convert_model(traced, example_input=built.example)
@@ -70,29 +66,6 @@ def convert(built: Built) -> Any:
     steps.input().model().set_layout(openvino.Layout("NCHW"))
     steps.input().preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
     return steps.build()
-
-
-def quantise(model: Any, photos: Sequence[Pixels]) -> Any:
-    """A model in 8 bits; what makes boxes of a detector's head stays in 32.
-
-    Args:
-        model: what ``convert`` gave.
-        photos: as the network will be given them.
-
-    Raises:
-        CropsortError: NNCF is not installed.
-    """
-    nncf = import_nncf()
-    with warnings.catch_warnings(), untold():
-        warnings.simplefilter("ignore")
-        data = nncf.Dataset([pixels[None] for pixels in photos])
-        return nncf.quantize(
-            model,
-            data,
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=min(_SUBSET, len(photos)),
-            ignored_scope=_ignore_decoding(nncf, model),
-        )
 
 
 def save(model: Any, path: Path, facts: Mapping[str, int]) -> None:
@@ -112,18 +85,3 @@ def save(model: Any, path: Path, facts: Mapping[str, int]) -> None:
 def _take_pixels(openvino: Any, model: Any, built: Built) -> None:
     height, width = (-1, -1) if built.any_size else built.example.shape[2:]
     model.reshape(openvino.PartialShape([1, 3, height, width]))
-
-
-def _ignore_decoding(nncf: Any, model: Any) -> Any:
-    """Boxes in pixels and confidences below 1 would share the 256 steps of one tensor: every confidence would be 0.
-
-    As in Ultralytics' own export: all sigmoids, and what the head does by itself after its last convolutions.
-    """
-    operations = model.get_ordered_ops()
-    sigmoids = [one.get_friendly_name() for one in operations if one.get_type_name() == "Sigmoid"]
-    if not sigmoids or "/" not in sigmoids[-1]:
-        return None
-    head = sigmoids[-1].split("/", 1)[0]
-    names = [one.get_friendly_name() for one in operations]
-    decoding = [name for name in names if name in sigmoids or name.startswith((f"{head}/", f"{head}.dfl"))]
-    return nncf.IgnoredScope(names=decoding, validate=False)

@@ -43,29 +43,25 @@ def import_nncf() -> Any:
         CropsortError: it is not installed.
     """
     import_openvino()
-    torch_log = logging.getLogger("torch.utils.cpp_extension")  # warns of a CUDA toolkit without a GPU
-    level = torch_log.level
-    torch_log.setLevel(logging.ERROR)
     try:
-        with untold():
+        with untold(), unseen():
             nncf = importlib.import_module("nncf")
     except ImportError as error:
         raise CropsortError(f"int8 takes NNCF ({error})", where="--int8", remedy=_INSTALL) from error
-    finally:
-        torch_log.setLevel(level)
     logging.getLogger("nncf").setLevel(logging.ERROR)
     return nncf
 
 
 @contextmanager
 def unseen() -> Iterator[None]:
-    """Have nothing drawn on rich's own console meanwhile, as NNCF draws its bars."""
-    console = rich.get_console()
-    quiet, console.quiet = console.quiet, True
+    """Have nothing shown meanwhile: NNCF draws bars on rich's own console, and both have torch look for compilers."""
+    console, log = rich.get_console(), logging.getLogger("torch.utils.cpp_extension")
+    quiet, disabled = console.quiet, log.disabled
+    console.quiet = log.disabled = True
     try:
         yield
     finally:
-        console.quiet = quiet
+        console.quiet, log.disabled = quiet, disabled
 
 
 @contextmanager
