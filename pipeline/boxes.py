@@ -52,6 +52,10 @@ class Box:
         """The same box in a picture ``factor`` times as large."""
         return Box(*(edge * factor for edge in self.edges))
 
+    def moved(self, x: float, y: float) -> Box:
+        """The same box so many pixels further right and down."""
+        return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
     def grown(self, margin: float) -> Box:
         """The box with ``margin`` times its longer side added on every side."""
         pad = margin * max(self.width, self.height)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,15 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from pipeline.colours import Pixels, to_rgb
 from pipeline.errors import PhotoError, TooLargeError, TruncatedError
 from pipeline.exif import Header, read_tags, turn_upright
 from pipeline.signatures import BEGIN_BYTES, count_missing, has_one_scan, recognise
-
-Pixels = NDArray[np.uint8]
-"""Upright pixels, shape (height, width, 3), RGB, 0 to 255."""
 
 MAX_PIXELS = 250_000_000
 """A photo with more pixels is taken for a decompression bomb; the largest phone sensor has 200 million.
@@ -44,9 +40,6 @@ _LARGE_PIXELS = 64_000_000
 """Photos that decode to more do so one at a time, whatever the number of threads: 200 million fill 1.4 GB."""
 
 _large = threading.Lock()
-
-_STRIP_PIXELS = 1_000_000
-"""Pixels that are converted at a time: few enough for the processor's cache, and for memory beside 200 million."""
 
 _ANY_ENDS = b"\xff\xd9", bytes(151 * step % 254 + 1 for step in range(1, 999)) + b"\xff\xd9"
 """The end marker of a JPEG, and some pixels that are none before it."""
@@ -190,7 +183,7 @@ def _decode(data: bytes, where: Path | str, choose: Choose) -> Decoded:
             image.load()
             _check_size(image, where)  # a HEIF may hold more than it said
             further = max(1, wanted // reached)
-            return Decoded(_to_rgb(image, further), header, reached * further)
+            return Decoded(to_rgb(image, further), header, reached * further)
 
 
 def _count_decoded(image: Image.Image, wanted: int) -> int:
@@ -217,29 +210,6 @@ def _decode_endless(data: bytes, where: Path | str, choose: Choose) -> Decoded |
     except PhotoError:
         return None
     return one if np.array_equal(one.pixels, other.pixels) else None
-
-
-def _to_rgb(image: Image.Image, factor: int) -> Pixels:
-    """RGB pixels of a loaded image, each the mean of ``factor`` x ``factor``; what is transparent becomes white."""
-    width, height = image.size
-    pixels = np.empty((math.ceil(height / factor), math.ceil(width / factor), 3), np.uint8)
-    rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
-    for top in range(0, height, rows):
-        strip = image if rows >= height else image.crop((0, top, width, min(height, top + rows)))
-        strip = _strip_to_rgb(strip)
-        small = strip.reduce(factor) if factor > 1 else strip
-        pixels[top // factor : top // factor + small.height] = np.asarray(small)
-    return pixels
-
-
-def _strip_to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):  # 16 bit grey: Pillow would clip, not scale
-        image = Image.fromarray((np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8))
-    if image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        coloured = image.convert("RGBA")
-        white = Image.new("RGBA", coloured.size, "white")
-        image = Image.alpha_composite(white, coloured)
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _explain(error: Exception, image: Image.Image | None, data: bytes, where: Path | str) -> PhotoError:

@@ -15,6 +15,7 @@ from PIL import Image
 _Turn = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 _ON_ITS_SIDE = frozenset({5, 6, 7, 8})
+_FROM_THE_RIGHT, _FROM_BELOW = frozenset({2, 3, 6, 7}), frozenset({3, 4, 7, 8})
 _MAKE, _MODEL, _ORIENTATION, _EXIF_IFD, _GPS_IFD, _DATE_TIME_ORIGINAL = 0x010F, 0x0110, 0x0112, 0x8769, 0x8825, 0x9003
 
 
@@ -53,6 +54,11 @@ def turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint
     """Turn stored pixels as an EXIF orientation says; those of 1 come back as they are."""
     turn = _UPRIGHT.get(orientation)
     return pixels if turn is None else turn(pixels)
+
+
+def is_mirrored(orientation: int) -> tuple[bool, bool]:
+    """Whether what is stored last comes first in the upright photo: from the left, and from the top."""
+    return orientation in _FROM_THE_RIGHT, orientation in _FROM_BELOW
 
 
 def write_capture_time(captured: str) -> bytes:

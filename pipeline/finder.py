@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from rich.console import Console
 
@@ -17,13 +17,10 @@ from pipeline.dataset import DataSet
 from pipeline.engine import Engine
 from pipeline.engine.detecting import load_detector
 from pipeline.errors import PhotoError, WeightsError
-from pipeline.images import Pixels, read_photo, shrink
+from pipeline.images import Pixels, ScaledPhoto, read_photo, shrink
 from pipeline.labels import Annotation
 from pipeline.results import Detection
 from pipeline.weights import TRAIN_FIRST, Card, read_card
-
-if TYPE_CHECKING:
-    from pipeline.images import ScaledPhoto
 
 
 class Finder(Protocol):
@@ -71,18 +68,13 @@ class DetectorFinder:
 
     def find_many(self, photos: Sequence[Pixels], *, conf: float) -> list[list[Detection]]:
         """See ``Finder``."""
-        small = [shrink(pixels, self.side) for pixels in photos]
-        found = self._detect(small, conf)
-        return [_enlarge(some, of, _size(pixels)) for some, of, pixels in zip(found, small, photos, strict=True)]
+        return self.find_scaled([ScaledPhoto.of(pixels) for pixels in photos], conf=conf)
 
     def find_scaled(self, photos: Sequence[ScaledPhoto], *, conf: float) -> list[list[Detection]]:
         """See ``Finder``."""
         small = [shrink(photo.pixels, self.side) for photo in photos]
         found = self._detect(small, conf)
-        return [
-            _enlarge(some, of, photo.size, max(_size(photo.pixels)) * photo.factor)
-            for some, of, photo in zip(found, small, photos, strict=True)
-        ]
+        return [_enlarge(some, of, photo) for some, of, photo in zip(found, small, photos, strict=True)]
 
     def _detect(self, small: Sequence[Pixels], conf: float) -> list[list[Detection]]:
         """What is found in each, in its own pixels."""
@@ -106,20 +98,10 @@ def _size(pixels: Pixels) -> tuple[int, int]:
     return pixels.shape[1], pixels.shape[0]
 
 
-def _enlarge(
-    found: list[Detection], small: Pixels, size: tuple[int, int], longest: float | None = None
-) -> list[Detection]:
-    """What was found in a small photo, in pixels of the large one.
-
-    Args:
-        found: boxes in pixels of ``small``.
-        small: what the detector was shown.
-        size: width and height of the large photo.
-        longest: how many of its pixels the longer side of ``small`` covers, where its longer side is not all of that.
-    """
-    width, height = size
-    factor = (longest or max(size)) / max(small.shape[:2])
-    return [Detection(one.box.scaled(factor).clipped(width, height), one.confidence) for one in found]
+def _enlarge(found: list[Detection], small: Pixels, photo: ScaledPhoto) -> list[Detection]:
+    """What was found in a small copy of a photo's pixels, in pixels of the full photo."""
+    factor = max(_size(photo.pixels)) / max(_size(small))
+    return [Detection(photo.to_full(one.box.scaled(factor)).clipped(*photo.size), one.confidence) for one in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -13,10 +12,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from pipeline.decoding import MAX_PIXELS, SCALED_FORMATS, Pixels, decode, opening, quiet
+from pipeline.colours import Pixels
+from pipeline.decoding import MAX_PIXELS, SCALED_FORMATS, decode, opening, quiet
 from pipeline.errors import PhotoError, TooLargeError
 from pipeline.exif import Header, read_tags, write_capture_time
 from pipeline.files import replacing
+from pipeline.scaled import ScaledPhoto, choose_scale
 from pipeline.signatures import BEGIN_BYTES, recognise
 
 __all__ = [
@@ -44,9 +45,6 @@ MAX_BYTES = 1 << 30
 GREY = 114
 """Value of the padding around a letterboxed image, as Ultralytics pads."""
 
-_SCALES = 8, 4, 2
-"""How many times smaller than its file a photo is decoded, at most first."""
-
 _WHOLE_PIXELS = 64_000_000
 """A photo of a format without scales that has more is averaged down like a JPEG, lest it fill the memory."""
 
@@ -69,55 +67,12 @@ class Photo:
         return int(self.pixels.shape[1]), int(self.pixels.shape[0])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScaledPhoto:
-    """A photo decoded at a fraction of its size.
-
-    Args:
-        pixels: upright RGB pixels, shape (height, width, 3).
-        header: what the photo says of itself.
-        data: the bytes of its file; none where it never was one.
-        factor: pixels of the full photo to one of ``pixels``, 1 or more. What lies at ``x`` here lies at ``x * factor``
-            there, to within one pixel of here where its size is no multiple.
-        name: what to call it in an error.
-    """
-
-    pixels: Pixels
-    header: Header
-    data: bytes = b""
-    factor: float = 1.0
-    name: str = "photo"
-
-    @classmethod
-    def of(cls, pixels: Pixels) -> ScaledPhoto:
-        """Upright RGB pixels, shape (height, width, 3), as the photo that they are at full scale."""
-        return cls(pixels, Header((pixels.shape[1], pixels.shape[0]), 1, None, ""))
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the full photo in pixels, upright."""
-        return self.header.size
-
-    def at_scale(self, scale: float) -> ScaledPhoto:
-        """The photo decoded again, at the smallest scale that is at least ``scale``; itself where it is that large.
-
-        Args:
-            scale: part of the full size, above 0, 1 at most.
-
-        Raises:
-            PhotoError: as ``open_photo`` does.
-        """
-        if self.factor * scale <= 1 or not self.data:
-            return self
-        made = decode(self.data, self.name, lambda _format, _size: _choose_scale(lambda one: one * scale <= 1))
-        return replace(self, pixels=made.pixels, factor=float(made.factor))
-
-
 def open_photo(source: Path | bytes, *, side: int, name: str = "") -> ScaledPhoto:
     """Decode a photo to its last pixel, no larger than is needed; safe in many threads at once.
 
     A JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 that leaves its longer side ``side`` pixels, which costs
-    half as much as all of it; photos in other formats are decoded whole, and kept whole up to 64 million pixels.
+    about a third of what all of it does; photos in other formats are decoded whole, and kept whole up to 64 million
+    pixels.
 
     Args:
         source: the file, or its bytes.
@@ -133,7 +88,7 @@ def open_photo(source: Path | bytes, *, side: int, name: str = "") -> ScaledPhot
     def choose(form: str, size: tuple[int, int]) -> int:
         if form not in SCALED_FORMATS and math.prod(size) <= _WHOLE_PIXELS:
             return 1
-        return _choose_scale(lambda one: math.ceil(max(size) / one) >= side)
+        return choose_scale(lambda one: math.ceil(max(size) / one) >= side)
 
     where = _name_of(source, name)
     data = _read_bytes(source, where)
@@ -242,10 +197,6 @@ def is_photo_inside(path: Path) -> bool:
             return recognise(file.read(BEGIN_BYTES)) is not None
     except OSError:
         return False
-
-
-def _choose_scale(serves: Callable[[int], bool]) -> int:
-    return next((one for one in _SCALES if serves(one)), 1)
 
 
 def _name_of(source: Path | bytes, name: str) -> str:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.files import output_error, replacing
-from pipeline.results import PhotoResult, Prediction
+from pipeline.results import PhotoResult, Prediction, Results
 from pipeline.summary import RunInfo, summarise
-from pipeline.workbook import (
+from pipeline.tables import (
     COUNT,
     DATE,
     DEGREES,
@@ -27,8 +27,8 @@ from pipeline.workbook import (
     Value,
     clean_text,
     is_web_address,
-    write_workbook,
 )
+from pipeline.workbook import write_workbook
 
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
 """Text that a spreadsheet reading a CSV may run; the wide forms too, which Korean and Japanese Excel take alike."""
@@ -60,7 +60,7 @@ class _BoxRow(NamedTuple):
 
 
 def write_report(
-    results: Sequence[PhotoResult],
+    results: Results,
     run: RunInfo,
     folder: Path,
     *,
@@ -69,7 +69,7 @@ def write_report(
     """Write ``report.xlsx``, ``detections.csv`` and ``photos.csv`` to a folder, each whole or not at all.
 
     Args:
-        results: every file of the run, in the order of its rows.
+        results: every file of the run, in the order of its rows; gone through several times.
         run: what the summary says of it.
         folder: made where it is missing.
         thumbnail: gives the crop of a photo's prediction by its index, upright, as JPEG or PNG, its longer side at most

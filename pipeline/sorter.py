@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,10 @@ from pipeline.device import pick_device
 from pipeline.engine import Engine
 from pipeline.errors import OutOfMemoryError
 from pipeline.finder import DetectorFinder, Finder, WholePhoto
-from pipeline.images import Pixels, read_photo
+from pipeline.images import Pixels, ScaledPhoto, read_photo
 from pipeline.results import Detection, Prediction
 from pipeline.voting import load_voter, read_matching_cards
 from pipeline.weights import weights_file
-
-if TYPE_CHECKING:
-    from pipeline.images import ScaledPhoto
 
 Source = str | Path | bytes | NDArray[np.uint8]
 """A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""

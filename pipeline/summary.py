@@ -10,15 +10,15 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from pipeline.results import PhotoResult, Status
-from pipeline.workbook import COUNT, DATE, MAX_PICTURES, MAX_ROWS, PERCENT, TEXT, WHOLE, Column, Summary, Table
+from pipeline.results import PhotoResult, Results, Status
+from pipeline.tables import COUNT, DATE, MAX_PICTURES, MAX_ROWS, PERCENT, TEXT, WHOLE, Column, Summary, Table
 
 _MEANING: dict[Status, str] = {
     "ok": "something found",
     "empty": "nothing found",
     "unreadable": "cannot be opened",
     "truncated": "its end is missing",
-    "too large": "has too many pixels",
+    "too large": "too many pixels, or more than memory holds",
     "unsupported": "not a photo",
 }
 
@@ -58,7 +58,7 @@ class _ClassCount(NamedTuple):
     unsure: int
 
 
-def summarise(results: Sequence[PhotoResult], run: RunInfo, classes: Sequence[str]) -> Summary:
+def summarise(results: Results, run: RunInfo, classes: Sequence[str]) -> Summary:
     """The first sheet of a run's workbook.
 
     Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,8 @@ SIDE = 96
 
 _QUALITY = 85
 
+_OURS = re.compile(r"[0-9a-f]{24}-\d+\.jpg")
+
 
 def make_thumbnail(photo: ScaledPhoto, box: Box, view: Pixels, *, margin: float) -> bytes:
     """The subject as JPEG.
@@ -27,7 +30,7 @@ def make_thumbnail(photo: ScaledPhoto, box: Box, view: Pixels, *, margin: float)
         view: its crop, which has more pixels of a small subject than a photo that was decoded small.
         margin: what the crop shows around the box, as a part of its longer side.
     """
-    scaled = box.scaled(1 / photo.factor)
+    scaled = photo.to_own(box)
     subject = cut_subject(photo.pixels, scaled)
     if photo.factor > 1 and max(scaled.width, scaled.height) < SIDE:
         subject = _without_bars(view, box.grown(margin).clipped(*photo.size))
@@ -74,18 +77,22 @@ class Thumbnails:
         except OSError:
             return None
 
-    def list_lost(self, photos: Collection[str]) -> set[str]:
-        """Photos of which a power cut left an empty file in the place of a picture."""
-        keys = {path.name.split("-")[0] for path in self._files() if not path.stat().st_size}
-        return {photo for photo in photos if _key(photo) in keys} if keys else set()
+    def list_lost(self, counts: Mapping[str, int]) -> set[str]:
+        """Photos that lack pictures, as after a power cut: a file that is empty is none.
 
-    def keep_only(self, counts: Collection[tuple[str, int]]) -> None:
-        """Remove all but the first so many of each photo.
+        Args:
+            counts: how many each photo should have.
+        """
+        there = {path.name for path in self._files() if path.stat().st_size}
+        return {photo for photo, count in counts.items() if not there.issuperset(_names(photo, count))}
+
+    def keep_only(self, counts: Mapping[str, int]) -> None:
+        """Remove all but the first so many of each photo; files of other kinds stay.
 
         Raises:
             OutputError: they may not be removed.
         """
-        kept = {f"{_key(photo)}-{index}.jpg" for photo, count in counts for index in range(count)}
+        kept = {name for photo, count in counts.items() for name in _names(photo, count)}
         for path in self._files():
             if path.name not in kept:
                 try:
@@ -95,12 +102,17 @@ class Thumbnails:
                 with suppress(OSError):  # others are in it
                     path.parent.rmdir()
 
-    def _files(self) -> Iterator[Path]:
-        yield from list(self._folder.glob("*/*.jpg"))
+    def _files(self) -> list[Path]:
+        return [path for path in self._folder.glob("*/*.jpg") if _OURS.fullmatch(path.name)]
 
     def _path(self, photo: str, index: int) -> Path:
-        key = _key(photo)
-        return self._folder / key[:2] / f"{key}-{index}.jpg"
+        name = f"{_key(photo)}-{index}.jpg"
+        return self._folder / name[:2] / name
+
+
+def _names(photo: str, count: int) -> Iterator[str]:
+    key = _key(photo)
+    return (f"{key}-{index}.jpg" for index in range(count))
 
 
 def _key(photo: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.boxes import Box
 from pipeline.classifying import Classifier
@@ -13,11 +12,8 @@ from pipeline.crops import count_views, cut_scaled, cut_views, needed_scale, use
 from pipeline.deciding import Opinion
 from pipeline.engine import Engine
 from pipeline.errors import WeightsError
-from pipeline.images import Pixels
+from pipeline.images import Pixels, ScaledPhoto
 from pipeline.weights import Cards, read_cards, weights_file
-
-if TYPE_CHECKING:
-    from pipeline.images import ScaledPhoto
 
 Size = tuple[int, int]
 

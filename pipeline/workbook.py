@@ -1,52 +1,40 @@
 """A workbook of a summary and plain tables, safe to open and pleasant to read in Excel and LibreOffice.
 
-The only module that meets XlsxWriter. It knows cells, not photos: what the tables say is decided in ``report``.
+The only module that meets XlsxWriter.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
-Row = TypeVar("Row")
-
-Value = str | int | float | datetime | None
-"""What a cell may hold; None leaves it empty."""
-
-TEXT = "General"
-"""Number format of a column that holds none."""
-
-PERCENT, WHOLE, COUNT, DATE = "0%", "0", '0;-0;"–"', "yyyy-mm-dd hh:mm"
-"""Number formats; a count of 0 is a dash."""
-
-DEGREES = "0.000000"
-"""Number format of an angle, to a decimetre on the ground."""
-
-MAX_ROWS = 1_048_575
-"""Rows below the header that a sheet of Excel has room for."""
-
-MAX_PICTURES = 10_000
-"""Pictures on a sheet; more would make it slow to open, scroll and sort, and nobody looks at so many."""
+from pipeline.tables import (
+    MAX_PICTURES,
+    MAX_ROWS,
+    TEXT,
+    Column,
+    Row,
+    Summary,
+    Table,
+    Value,
+    clean_text,
+    count_units,
+    is_web_address,
+)
 
 _MAX_LINKS = 65_530
 _MAX_LINK_UNITS = 2_079
-_MAX_TEXT_UNITS = 32_767
 _PICTURE_PX = 72
 _CELL_PX = 82
 _ROW_PT = 18
 _A4 = 9
 _MOVE_AND_SIZE = 1
-
-_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 has no way to say: most control characters, and the halves of characters in undecodable file names."""
 
 _TITLE = {"bold": True, "font_size": 16}
 _HEADING = {"bold": True, "font_size": 12}
@@ -71,68 +59,6 @@ _SHADES = {
 _TEXT_IS_TEXT = {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
 
 _Xlsx = Any  # a Workbook, Worksheet, Chart or Format: XlsxWriter ships no types
-
-
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Row]):
-    """A column of a table, in xlsx and csv alike.
-
-    Args:
-        header: its name, unique in the table.
-        value: gives a row's value.
-        width: in characters of the default font.
-        number_format: as Excel writes it, for a column of numbers or dates.
-        link: gives a row's link target (see ``write_workbook``), or None for plain text.
-        shaded: colour the cells, the stronger the further below 1 the value is.
-    """
-
-    header: str
-    value: Callable[[Row], Value]
-    width: float = 10
-    number_format: str = TEXT
-    link: Callable[[Row], str | None] | None = None
-    shaded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table(Generic[Row]):
-    """A table that gets a sheet, or a place on the summary, of its own.
-
-    Args:
-        name: of the sheet, or heading of the place.
-        columns: from the left.
-        rows: from the top; on a sheet, those past ``MAX_ROWS`` are left out.
-        picture: gives a row's JPEG or PNG, shown left of the other columns, until ``MAX_PICTURES`` are on the sheet.
-    """
-
-    name: str
-    columns: Sequence[Column[Row]]
-    rows: Iterable[Row]
-    picture: Callable[[Row], bytes | None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What the first sheet says.
-
-    Args:
-        title: in large letters.
-        headline: the result in one sentence.
-        facts: name, value and number format of each.
-        warnings: a sentence each.
-        tables: one below the other; the last is drawn as bars as well, its second column over its first.
-    """
-
-    title: str
-    headline: str
-    facts: Sequence[tuple[str, Value, str]]
-    warnings: Sequence[str]
-    tables: Sequence[Table[Any]]
-
-
-def is_web_address(target: str) -> bool:
-    """Whether a link leads into the web, and not to a file."""
-    return target.lower().startswith(("http://", "https://"))
 
 
 def write_workbook(path: Path, summary: Summary, tables: Sequence[Table[Any]]) -> None:
@@ -169,20 +95,6 @@ def _close_scratch(workbook: _Xlsx) -> None:
             sheet.row_data_fh.close()
 
 
-def clean_text(text: str) -> str:
-    """The text as a cell can hold it: without characters that XML forbids, cut at 32,767 UTF-16 units."""
-    text = _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
-    if _units(text) <= _MAX_TEXT_UNITS:
-        return text
-    kept = text.encode("utf-16-le")[: 2 * (_MAX_TEXT_UNITS - 1)]
-    return kept.decode("utf-16-le", errors="ignore") + "…"
-
-
-def _units(text: str) -> int:
-    """Length as Excel counts it, in UTF-16 units."""
-    return len(text.encode("utf-16-le")) // 2
-
-
 class _TableSheet(Generic[Row]):
     """A table on its way to a sheet; rows are written in order, since memory holds one at a time."""
 
@@ -216,7 +128,7 @@ class _TableSheet(Generic[Row]):
         self._write_picture(number, row)
         for place, (column, style) in enumerate(zip(self._table.columns, self._formats, strict=True)):
             target = column.link(row) if column.link else None
-            if target is not None and self._links < _MAX_LINKS and _units(target) <= _MAX_LINK_UNITS:
+            if target is not None and self._links < _MAX_LINKS and count_units(target) <= _MAX_LINK_UNITS:
                 self._links += 1
                 text = clean_text(str(column.value(row)))
                 address = target if is_web_address(target) else f"external:{target}"

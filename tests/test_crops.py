@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.boxes import Box, iou
 from pipeline.crops import (
@@ -196,6 +197,19 @@ def test_crop_of_a_photo_decoded_small_is_that_of_the_full_one(large: Path, box:
     for crop, other in zip(crops, wanted, strict=True):
         assert crop.shape == (side, side, 3)
         assert np.abs(crop.astype(int) - other).mean() < 1.5
+
+
+def test_crop_of_a_turned_photo_is_cut_where_its_full_one_is(tmp_path: Path) -> None:
+    """Its sides are no multiples of 8: a corner that is taken for the full photo's is up to 7 full pixels off."""
+    ramp = np.broadcast_to((np.arange(633) // 3).astype(np.uint8)[None, :, None], (473, 633, 3))
+    pixels, tags = np.ascontiguousarray(ramp), Image.Exif()
+    tags[0x0112] = 3
+    Image.fromarray(pixels[::-1, ::-1]).save(tmp_path / "a.jpg", quality=98, exif=tags)
+    photo, box = open_photo(tmp_path / "a.jpg", side=1), Box(200, 100, 392, 292)
+    assert photo.factor == 8
+    (crop,) = cut_scaled(photo, box, side=24, margin=0.0, whole=False)
+    (other,) = cut_views(pixels, box, side=24, margin=0.0, whole=False)
+    assert np.abs(crop.astype(int) - other).mean() < 0.5
 
 
 def test_full_photo_gives_the_same_crops_either_way(large: Path) -> None:

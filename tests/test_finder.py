@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.finder import DetectorFinder, WholePhoto
 from pipeline.images import ScaledPhoto, encode_jpeg, open_photo
@@ -29,9 +31,24 @@ def test_boxes_of_a_photo_at_a_fraction_are_in_pixels_of_the_full_one(sorter: So
     for one in (full, part):
         (found,) = sorter.finder.find_scaled([one], conf=0.0)
         right, bottom = (max(edge) for edge in zip(*(box.box.edges[2:] for box in found), strict=True))
-        assert right <= LARGE[0]
-        assert bottom <= LARGE[1]
-        assert max(right / LARGE[0], bottom / LARGE[1]) > 0.5
+        width, height = one.size
+        assert right <= width
+        assert bottom <= height
+        assert max(right / width, bottom / height) > 0.5
+
+
+def test_boxes_of_a_turned_photo_are_where_its_pixels_lie_in_the_full_one(sorter: Sorter, large: Path) -> None:
+    """Its sides are no multiples of 8: what is found in its pixels lies up to 7 full ones further left and up."""
+    tags = Image.Exif()
+    tags[0x0112] = 3
+    data = BytesIO()
+    with Image.open(large) as image:
+        image.crop((0, 0, 1593, 1195)).save(data, "JPEG", exif=tags)
+    photo = open_photo(data.getvalue(), side=sorter.finder.side)
+    assert (photo.factor, photo.origin) == (8, (-7, -5))
+    (found,), own = sorter.finder.find_scaled([photo], conf=0.0), sorter.finder.find(photo.pixels, conf=0.0)
+    wanted = [photo.to_full(one.box).clipped(*photo.size).edges for one in own]
+    assert [one.box.edges for one in found] == [pytest.approx(edges) for edges in wanted]
 
 
 def test_photo_at_full_scale_gives_what_its_pixels_give(sorter: Sorter) -> None:

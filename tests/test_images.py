@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from photos import write_photo
 from PIL import Image
 
+from pipeline.boxes import Box
 from pipeline.errors import DataError, PhotoError, TooLargeError, TruncatedError
 from pipeline.images import (
     MAX_BYTES,
@@ -149,6 +150,15 @@ def test_16_bit_grey_keeps_its_shades(tmp_path: Path, name: str) -> None:
     pixels = read_photo(save(tmp_path / name, Image.fromarray(ramp))).pixels
     assert difference(pixels[..., 0], (ramp >> 8).astype(np.uint8)) <= 1
     assert (pixels[..., 0] == pixels[..., 2]).all()
+
+
+@pytest.mark.parametrize("size", [(64, 8), (1500, 1400)])
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_12_bits_stored_in_16_are_not_all_but_black(tmp_path: Path, name: str, size: tuple[int, int]) -> None:
+    """A part of a large photo that is dark by itself is no brighter for it."""
+    ramp = np.tile(np.linspace(0, 4095, size[1]).astype(np.uint16)[:, None], (1, size[0]))
+    pixels = read_photo(save(tmp_path / name, Image.fromarray(ramp))).pixels
+    assert np.array_equal(pixels[..., 0], (ramp >> 4).astype(np.uint8))
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -375,6 +385,24 @@ def test_scaled_photo_of_any_orientation_stands_upright(
 
 
 @real
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(640, 480), (633, 479), (639, 473)])
+def test_what_lies_in_a_scaled_photo_lies_there_in_the_full_one_however_it_was_held(
+    tmp_path: Path, orientation: int, size: tuple[int, int]
+) -> None:
+    """Where its side is no multiple of the scale, a turned photo does not begin with its first full pixel."""
+    pixels = np.zeros((size[1], size[0], 3), np.uint8)
+    pixels[200:264, 280:376] = 255
+    path = save(tmp_path / "a.jpg", turned_back(Image.fromarray(pixels), orientation), exif=exif(orientation))
+    photo = open_photo(path, side=1)
+    weights = photo.pixels.mean(2)
+    y, x = (np.average(np.indices(weights.shape)[axis] + 0.5, weights=weights) for axis in (0, 1))
+    there = photo.to_full(Box(x, y, x, y))
+    assert (photo.factor, photo.size) == (8, size)
+    assert there.edges == pytest.approx((328, 232, 328, 232), abs=0.5)
+    assert photo.to_own(there).edges == pytest.approx((x, y, x, y))
+
+
 @pytest.mark.parametrize("path", PHONES, ids=lambda path: path.stem)
 def test_scaled_phone_photo_shows_the_same_picture_however_it_was_held(path: Path) -> None:
     first = open_photo(path.with_name(f"{path.stem.rpartition('_')[0]}_1.jpg"), side=640)

@@ -57,7 +57,7 @@ def test_pictures_are_found_by_any_name_and_go_with_their_photo(tmp_path: Path) 
             kept.write(name, index, f"{name} {index}".encode())
     assert [kept.read(name, 1) for name in names] == [f"{name} 1".encode() for name in names]
     assert kept.read("other.jpg", 0) is None
-    kept.keep_only([("a.jpg", 1), ("../a.jpg", 2), ("other.jpg", 3)])
+    kept.keep_only({"a.jpg": 1, "../a.jpg": 2, "other.jpg": 3})
     assert [[kept.read(name, index) is not None for index in range(2)] for name in names] == [
         [True, False],
         [False, False],
@@ -69,12 +69,22 @@ def test_pictures_are_found_by_any_name_and_go_with_their_photo(tmp_path: Path) 
     )
 
 
-def test_emptied_picture_is_none_and_told(tmp_path: Path) -> None:
+def test_emptied_picture_is_none_and_photos_that_lack_some_are_told(tmp_path: Path) -> None:
     kept = Thumbnails(tmp_path)
     kept.write("a.jpg", 0, b"")
-    kept.write("b.jpg", 0, b"picture")
+    for photo, index in (("b.jpg", 0), ("c.jpg", 0), ("c.jpg", 1)):
+        kept.write(photo, index, b"picture")
     assert kept.read("a.jpg", 0) is None
-    assert kept.list_lost(["a.jpg", "b.jpg", "c.jpg"]) == {"a.jpg"}
+    assert kept.list_lost({"a.jpg": 1, "b.jpg": 2, "c.jpg": 2, "d.jpg": 0, "e.jpg": 1}) == {"a.jpg", "b.jpg", "e.jpg"}
+
+
+def test_pictures_of_somebody_else_stay(tmp_path: Path) -> None:
+    """Whoever has the report written beside his photos may have a folder of this name."""
+    theirs = tmp_path / "trip" / "a-1.jpg"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"a photo")
+    Thumbnails(tmp_path).keep_only({})
+    assert theirs.read_bytes() == b"a photo"
 
 
 def test_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
