@@ -42,7 +42,7 @@ train: $(READY) ## Train the detector and the classifier that DATA describes
 check: $(READY) ## Say what is wrong with the photos and labels of DATA, with a page of pictures in OUT where given
 	@$(CROPSORT) check --data "$$DATA" $${OUT:+--out "$$OUT"}
 
-predict: photos-given $(READY) ## Sort the subjects in the folder PHOTOS into a spreadsheet, in OUT where given
+predict: photos-given $(READY) ## Sort the subjects in PHOTOS (a folder, pattern, list or URL) into a spreadsheet, in OUT where given
 	@$(CROPSORT) predict --data "$$DATA" $${OUT:+--out "$$OUT"} -- "$$PHOTOS"
 
 evaluate: $(READY) ## Score the trained pair on the test photos of DATA

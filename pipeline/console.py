@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,11 +26,37 @@ if TYPE_CHECKING:
     from pipeline.yolo import Epoch
 
 _RECENT = 3
+_BAR, _WIDE = 20, 100
 
 
 def make_console(*, errors: bool = False) -> Console:
     """Standard output, or standard error, without markup: names of files may hold brackets."""
     return Console(stderr=errors, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def libraries_hushed() -> Iterator[None]:
+    """Hide what libraries in C print on standard error: libtiff prints hundreds of lines for a damaged photo.
+
+    There is no other way to it through Pillow. What Python prints there is shown as ever; for all threads.
+    """
+    python = sys.stderr
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed: nobody sees anything
+        yield
+        return
+    with open(kept, "w", buffering=1, encoding="utf-8", errors="replace") as shown:  # noqa: PTH123 - a number
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        if python is sys.__stderr__:
+            sys.stderr = shown
+        try:
+            yield
+        finally:
+            sys.stderr = python
+            os.dup2(kept, 2)
 
 
 @contextmanager
@@ -55,9 +83,11 @@ class Following:
         self._console, self._what, self._total, self._every = console, what, total, every
         self._counts, self._before = counts.copy(), counts.total()
         self._begin = self._said = time.monotonic()
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}")
+        # One text, so that a narrow terminal cuts its end off and nothing else.
+        told = TextColumn("{task.description}", markup=False)
+        columns = (BarColumn(_BAR), told) if console.width >= _WIDE else (told,)
         self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task(what, total=total, completed=self._before, told="")
+        self._task = self._bar.add_task(f"{what} ...", total=total, completed=self._before)
 
     def __enter__(self) -> Following:
         self._bar.start()
@@ -71,16 +101,17 @@ class Following:
         self._counts[outcome] += 1
         now = time.monotonic()
         if self._console.is_terminal:
-            self._bar.update(self._task, advance=1, told=self._tell(now))
+            self._bar.update(self._task, advance=1, description=self._tell(now))
         elif now - self._said >= self._every:
             self._said = now
-            self._console.print(f"{self._what}: {self._counts.total()} of {self._total}, {self._tell(now)}")
+            self._console.print(self._tell(now))
 
     def _tell(self, now: float) -> str:
         done = self._counts.total()
         rate = (done - self._before) / max(now - self._begin, 1e-6)
         counts = ", ".join(f"{count} {outcome}" for outcome, count in self._counts.most_common())
-        return f"{rate:.1f}/s, {_clock((self._total - done) / rate)} left ({counts})"
+        left = _clock((self._total - done) / rate)
+        return f"{self._what}: {done} of {self._total}, {rate:.1f}/s, {left} left ({counts})"
 
 
 @dataclass

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import string
 import time
 from http.client import HTTPException, HTTPResponse
 from typing import cast
 from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from pipeline.errors import PhotoError, TooLargeError, TruncatedError
@@ -36,7 +38,7 @@ def fetch(url: str, *, seconds: float = SECONDS, most_bytes: int = MOST_BYTES) -
     """
     end = time.monotonic() + seconds
     try:
-        request = Request(url, headers={"User-Agent": _AGENT})
+        request = Request(_quoted(url), headers={"User-Agent": _AGENT})
         with urlopen(request, timeout=min(seconds, _SILENT_SECONDS)) as answer:
             return _read(cast("HTTPResponse", answer), url, end, most_bytes)
     except PhotoError:
@@ -49,6 +51,13 @@ def fetch(url: str, *, seconds: float = SECONDS, most_bytes: int = MOST_BYTES) -
     except (URLError, OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise PhotoError(f"cannot be fetched ({reason or type(error).__name__})", where=url) from error
+
+
+def _quoted(url: str) -> str:
+    """As browsers do with letters and spaces that a web address must not hold; what is quoted already stays."""
+    parts = urlsplit(url)
+    path, query = (quote(part, safe=string.punctuation) for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
 
 
 def _read(answer: HTTPResponse, url: str, end: float, most_bytes: int) -> bytes:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -81,14 +81,14 @@ def run_stages(things: Iterable[T], stages: Sequence[Stage[Any, Any]]) -> Genera
             threading.Thread(target=station.run, name=f"{name}-{number}", daemon=True)
             for number in range(station.stage.threads)
         ]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         yield from line.results()
     finally:
         line.stop()
         deadline = time.monotonic() + _JOIN_SECONDS  # a name server may keep a thread for longer than anybody waits
-        for thread in threads:
+        for thread in filter(threading.Thread.is_alive, threads):
             thread.join(max(0.0, deadline - time.monotonic()))
 
 
@@ -122,13 +122,11 @@ class _Line:
                 first.put(thing)
 
     def results(self) -> Iterator[Any]:
-        try:
+        with suppress(_StoppedError):
             while ready := self.out.take(float("inf")):
                 yield from ready
-        except _StoppedError:
-            if self._error is not None:
-                raise self._error from None
-            raise
+        if self._error is not None:
+            raise self._error
 
     @contextmanager
     def leaving(self, after: _Queue) -> Iterator[None]:

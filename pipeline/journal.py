@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from pipeline.errors import CropsortError, DataError
 from pipeline.files import output_error, replacing
 from pipeline.report_folder import RunNote, check_note, write_note
-from pipeline.results import FAILED, PhotoResult, Status, parse_line, to_json
+from pipeline.results import FAILED, PhotoResult, RecordedResults, Status, parse_line, to_json
 
 RESULTS = "results.jsonl"
 
@@ -34,6 +34,7 @@ class _Row(NamedTuple):
     begin: int
     length: int
     status: Status
+    subjects: int
     file_bytes: int | None
     modified_ns: int | None
 
@@ -64,6 +65,10 @@ class Journal:
         """Photos by their status, of those that there is a result of."""
         return Counter(self._rows[photo].status for photo in photos if photo in self._rows)
 
+    def count_subjects(self, photos: Iterable[str]) -> dict[str, int]:
+        """How many subjects were found in each photo that there is a result of."""
+        return {photo: self._rows[photo].subjects for photo in photos if photo in self._rows}
+
     def append(self, result: PhotoResult) -> None:
         """Add a result, which replaces an earlier one of the photo, unless that says the same.
 
@@ -74,9 +79,9 @@ class Journal:
             return
         line = f"{to_json(result)}\n".encode()
         try:
-            written = self._file.write(line)
-            if written != len(line):  # what fits of it on a full disk: the rest says that it is full
-                self._file.write(line[written:])
+            left = memoryview(line)
+            while left:  # of a line that a full disk has no room for some is written, and the rest says that it is full
+                left = left[self._file.write(left) :]
             self._sync()
         except OSError as error:
             with suppress(OSError):
@@ -85,8 +90,11 @@ class Journal:
         self._rows[result.photo] = _row_of(result, self._end, len(line))
         self._end += len(line)
 
-    def finish(self, photos: Collection[str]) -> None:
+    def finish(self, photos: Collection[str]) -> RecordedResults:
         """Leave one line for each photo, sorted by its name; those of photos that are not among ``photos`` go.
+
+        Returns:
+            What is left.
 
         Raises:
             OutputError: it cannot be written; what was there stays good.
@@ -101,17 +109,23 @@ class Journal:
                 fresh.flush()
                 os.fsync(fresh.fileno())
                 self._file.close()  # Windows replaces no file that is open
+        return RecordedResults(self.path, len(names))
 
     def is_reported(self) -> bool:
         """Whether the report was made of what the results say now."""
         return self._note.reported == self._digest()
 
-    def note_report(self) -> None:
+    def note_report(self, files: Iterable[Path]) -> None:
         """Remember that the report was made of what the results say now.
+
+        Args:
+            files: the report's; they are on the disk before it is said that they are.
 
         Raises:
             OutputError: it cannot be written.
         """
+        for path in files:
+            _have_on_disk(path)
         self._note = self._note._replace(reported=self._digest())
         write_note(self._folder, self._note)
 
@@ -167,6 +181,14 @@ class Journal:
             raise output_error(error, self.path) from error
 
 
+def _have_on_disk(path: Path) -> None:
+    try:
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
 @contextmanager
 def open_journal(folder: Path, note: RunNote, *, restart: bool = False) -> Iterator[Journal]:
     """The results in a report's folder, for this process alone, with those that an earlier run left.
@@ -216,7 +238,7 @@ def _claimed(folder: Path) -> Iterator[None]:
 
 
 def _row_of(result: PhotoResult, begin: int, length: int) -> _Row:
-    return _Row(begin, length, result.status, result.file_bytes, result.modified_ns)
+    return _Row(begin, length, result.status, len(result.predictions), result.file_bytes, result.modified_ns)
 
 
 def _sort_key(photo: str) -> list[str]:

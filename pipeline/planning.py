@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from rich.console import Console
 from pipeline.config import Config, read_config
 from pipeline.dataset import DataSet, load_dataset
 from pipeline.device import pick_device
+from pipeline.engine import Engine, pick_engine
 from pipeline.finder import crop_sorted, read_cropper
 from pipeline.memory import Room, choose_limit, format_bytes, measure_room
 from pipeline.plan import Plan, backbone_key
 from pipeline.settings import ClassifierSettings, DetectorSettings
 from pipeline.starts import list_candidates
 from pipeline.tune.facts import read_facts
-from pipeline.tune.trials import Facts, Fit, Pins, Stage
+from pipeline.tune.trials import Facts, Fit, Pins, Stage, TrainedPairs
 from pipeline.tune.tuning import Request, Tuned, tune
 from pipeline.weights import default_weights, has_pair, read_cards
 
@@ -66,7 +67,13 @@ def advise(data_file: Path, *, memory: str | None, console: Console, retune: boo
     weights = default_weights(data_file)
     if has_pair(weights):
         stages["prediction"] = tune_prediction(
-            weights, photos=_MANY, memory=config.memory, device=device, console=console, retune=retune
+            [weights],
+            engine=pick_engine(device),
+            photos=_MANY,
+            memory=config.memory,
+            device=device,
+            console=console,
+            retune=retune,
         )
     return Advice(room, limit, stages)
 
@@ -138,12 +145,20 @@ def tune_training(
 
 
 def tune_prediction(
-    weights: Path, *, photos: int, memory: str | None, device: str, console: Console, retune: bool = False
+    folders: Sequence[Path],
+    *,
+    engine: Engine,
+    photos: int,
+    memory: str | None,
+    device: str,
+    console: Console,
+    retune: bool = False,
 ) -> Tuned:
-    """What was measured and chosen for sorting photos with a trained pair.
+    """What was measured and chosen for sorting photos with a trained pair, or several that decide together.
 
     Args:
-        weights: its folder.
+        folders: of the pairs, at least one.
+        engine: what their networks run in.
         photos: how many there are.
         memory: limit, as data.yaml says it; None for what is free.
         device: ``cpu``, ``mps`` or the number of a GPU.
@@ -155,9 +170,10 @@ def tune_prediction(
         ConfigError: the limit is more than the device has.
         WeightsError: there is no trained pair.
     """
-    cards = read_cards(weights)
-    shown = cards.detector or cards.classifier
-    names = [card.model_name for card in (cards.detector, cards.classifier) if card is not None]
+    cards = [read_cards(folder) for folder in folders]
+    detector, classifiers = cards[0].detector, [one.classifier for one in cards]
+    shown = detector or classifiers[0]
+    model = "+".join(card.model_name for card in (detector, *classifiers) if card is not None)
     room = measure_room(device)
     limit, note = choose_limit(memory, room)
     if note:
@@ -165,13 +181,13 @@ def tune_prediction(
     request = Request(
         stage="prediction",
         facts=Facts(photos=max(1, photos), side=shown.imgsz, smallest=1.0, boxes=1),
-        pins=Pins(model="+".join(names), imgsz=shown.imgsz, batch=None),
-        candidates=("+".join(names),),
+        pins=Pins(model=model, imgsz=shown.imgsz, batch=None),
+        candidates=(model,),
         epochs=1,
         seconds=None,
-        class_count=len(cards.classifier.class_names),
+        class_count=len(classifiers[0].class_names),
         device=device,
-        weights=weights,
+        pairs=TrainedPairs(tuple(folders), engine),
     )
     return tune(request, room=room, limit_bytes=limit, console=console, retune=retune)
 

@@ -15,15 +15,15 @@ from rich.console import Console
 
 from pipeline import __version__
 from pipeline.config import read_config
-from pipeline.console import Following
+from pipeline.console import Following, libraries_hushed
 from pipeline.errors import CropsortError, PhotoError
 from pipeline.journal import RESULTS, Journal, open_journal
 from pipeline.listing import is_photo
 from pipeline.report import ReportFiles, write_report
-from pipeline.report_folder import RunNote, keep_edited
-from pipeline.results import PhotoResult, Status, read_results
+from pipeline.report_folder import THUMBNAILS, RunNote, keep_edited
+from pipeline.results import Results, Status, read_results
 from pipeline.road import Road
-from pipeline.sources import Sources, default_folder, find_sources
+from pipeline.sources import Source, Sources, default_folder, find_sources
 from pipeline.submission import SUBMISSION, Header, Submission, check_ids, write_submission
 from pipeline.summary import RunInfo
 from pipeline.thumbnails import Thumbnails
@@ -110,7 +110,9 @@ def predict_photos(
         device = pick_device(settings.device if settings else "auto")
         engine = pick_engine(device, int8=int8)
         memory = settings.memory if settings else None
-        fit = tune_prediction(pairs[0], photos=len(sources.files), memory=memory, device=device, console=console).fit
+        fit = tune_prediction(
+            pairs, engine=engine, photos=len(sources.files), memory=memory, device=device, console=console
+        ).fit
         hold_gpu(device, fit.limit_bytes if memory else None)
         sorter = Sorter(pairs, device=device, engine=engine)
         made = _Run(sources, sorter, pairs, target, console, journal, fit.batch, gps).make(extras)
@@ -188,30 +190,27 @@ class _Run:
 
     def make(self, extras: Collection[Extra]) -> PredictRun:
         """Sort what is left to sort, then make all that is made of the results."""
-        thumbnails = Thumbnails(self.folder / "thumbnails")
+        thumbnails = Thumbnails(self.folder / THUMBNAILS)
         fresh = self._sort(thumbnails)
-        self.journal.finish({one.name for one in self.sources.files})
-        results = list(read_results(self.journal.path))
-        thumbnails.keep_only([(one.photo, len(one.predictions)) for one in results])
+        names = {one.name for one in self.sources.files}
+        results, subjects = self.journal.finish(names), self.journal.count_subjects(names)
+        thumbnails.keep_only(subjects)
         run = self._describe()
         files = self._report(results, run, thumbnails)
         made = tuple(self._make_extra(extra, results, run) for extra in extras)
-        subjects = sum(len(one.predictions) for one in results)
-        return PredictRun(files, Counter(one.status for one in results), subjects, fresh, extras=made)
+        return PredictRun(files, self.journal.count(names), sum(subjects.values()), fresh, extras=made)
 
     def _sort(self, thumbnails: Thumbnails) -> int:
         """Sort what is new, has changed or failed before; how many files that were."""
         names = [one.name for one in self.sources.files]
-        lost = thumbnails.list_lost(names)
-        todo = [
-            one for one in self.sources.files if one.name in lost or not self.journal.is_done(one.name, *one.stat())
-        ]
+        todo = self._list_todo(thumbnails)
         waiting = {one.name for one in todo}
         before = self.journal.count(name for name in names if name not in waiting)
         if before and todo:
             self.console.print(f"{before.total()} of {len(names)} files are done: going on with {len(todo)}")
         road = Road(self.sorter, thumbnails, self.batch, self.gps, self._say_fewer)
         with (
+            libraries_hushed(),
             Following(self.console, "sorting photos", len(names), before) as progress,
             closing(road.sort(todo)) as results,
         ):
@@ -220,25 +219,37 @@ class _Run:
                 progress.advance(result.status)
         return len(todo)
 
+    def _list_todo(self, thumbnails: Thumbnails) -> list[Source]:
+        """What is not done; where a workbook is to be made, that which lost its pictures too."""
+        files = self.sources.files
+        todo = {one.name for one in files if not self.journal.is_done(one.name, *one.stat())}
+        if todo or not self._is_reported():
+            todo |= thumbnails.list_lost(self.journal.count_subjects(one.name for one in files))
+        return [one for one in files if one.name in todo]
+
+    def _is_reported(self) -> bool:
+        return self.journal.is_reported() and all(path.is_file() for path in self._tables())
+
+    def _tables(self) -> list[Path]:
+        return [self.folder / name for name in ("report.xlsx", "detections.csv", "photos.csv")]
+
     def _say_fewer(self, before: int, fits: int) -> None:
         self.console.print(f"memory ran out at {before} photos at a time: going on with {fits}")
 
-    def _report(self, results: Sequence[PhotoResult], run: RunInfo, thumbnails: Thumbnails) -> ReportFiles:
+    def _report(self, results: Results, run: RunInfo, thumbnails: Thumbnails) -> ReportFiles:
         """Write the report, unless there is one of these very results."""
-        files = ReportFiles(*(self.folder / name for name in ("report.xlsx", "detections.csv", "photos.csv")))
-        there = files.workbook, files.detections, files.photos
-        if self.journal.is_reported() and all(path.is_file() for path in there):
+        if self._is_reported():
             self.console.print("nothing is new: the report stays as it is")
-            return files
+            return ReportFiles(*self._tables())
         keep_edited(self.folder)
         self.console.print("writing the workbook ...")
         files = write_report(
             results, run, self.folder, thumbnail=lambda result, index: thumbnails.read(result.photo, index)
         )
-        self.journal.note_report()
+        self.journal.note_report(self._tables())
         return files
 
-    def _make_extra(self, extra: Extra, results: Sequence[PhotoResult], run: RunInfo) -> str:
+    def _make_extra(self, extra: Extra, results: Results, run: RunInfo) -> str:
         if extra == "megadetector":
             from pipeline.megadetector import write_megadetector
 

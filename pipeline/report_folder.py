@@ -6,12 +6,18 @@ import json
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 from pipeline.errors import CropsortError, OutputError
 from pipeline.files import write_durably
 
 RECORD_VERSION = 2
 """Of the results; raised where those of before cannot be gone on with."""
+
+THUMBNAILS = "thumbnails"
+
+PICTURES = (THUMBNAILS, "boxes", "crops", "crops-unsure")
+"""Folders of pictures in that of a report."""
 
 _RUN = "run.json"
 _CHOOSE = "choose another one: OUT=folder, or --out folder"
@@ -50,7 +56,8 @@ def check_note(folder: Path, note: RunNote, *, restart: bool = False) -> RunNote
         CropsortError: it is another's; says what differs.
     """
     before = _read_note(folder)
-    if before is not None and before.photos != note.photos:
+    # What is typed in one Unicode form and completed by a shell in the other is one folder on a Mac.
+    if before is not None and normalize("NFC", before.photos) != normalize("NFC", note.photos):
         raise CropsortError(f"holds the report of {before.photos}", where=folder, remedy=_CHOOSE)
     if restart or not _holds_results(folder):
         return before

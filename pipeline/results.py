@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 from pipeline.boxes import Box
 from pipeline.errors import DataError
@@ -123,6 +123,37 @@ class PhotoResult:
             raise ValueError(f"status must be one of {', '.join(STATUSES)}, got {self.status!r}")
         if bool(self.predictions) != (self.status == "ok"):
             raise ValueError(f"status {self.status!r} does not go with {len(self.predictions)} predictions")
+
+
+class Results(Protocol):
+    """What a run found, file by file, to be gone through as often as is wanted: a list, or ``RecordedResults``."""
+
+    def __iter__(self) -> Iterator[PhotoResult]:
+        """The files, in the order of their rows."""
+
+    def __len__(self) -> int:
+        """How many files there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedResults:
+    """The results in a file, read anew each time: those of 20,000 photos would take 50 MB all at once.
+
+    Args:
+        path: the file, JSON lines.
+        count: how many there are in it.
+    """
+
+    path: Path
+    count: int
+
+    def __iter__(self) -> Iterator[PhotoResult]:
+        """See ``read_results``."""
+        return read_results(self.path)
+
+    def __len__(self) -> int:
+        """See ``Results``."""
+        return self.count
 
 
 def to_json(result: PhotoResult) -> str:

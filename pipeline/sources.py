@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
+from io import TextIOWrapper
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import DataError
 from pipeline.listing import is_hidden, is_photo, list_files
+from pipeline.report_folder import PICTURES
 
 STDIN = "-"
 """The place of photos whose names come on standard input."""
@@ -63,11 +66,23 @@ class Sources:
     hidden: int = 0
 
     def leave_out(self, folder: Path) -> Sources:
-        """All but what lies in a folder, as a report that is written among the photos."""
-        own, root = f"{folder.resolve()}{os.sep}", str(self.root.resolve())
+        """All but what a report makes among the photos.
+
+        Args:
+            folder: the report's. Where the photos lie in it themselves only its folders of pictures are left out.
+
+        Raises:
+            DataError: nothing is left.
+        """
+        own, root = folder.resolve(), self.root.resolve()
+        made = [own / name for name in PICTURES] if root.is_relative_to(own) else [own]
+        begins = tuple(f"{place}{os.sep}" for place in made)
         # Not each file's own resolve(), which asks the disk for every part of its path.
-        kept = (one for one in self.files if one.is_url or not str(Path(root, one.name)).startswith(own))
-        return replace(self, files=tuple(kept))
+        kept = tuple(one for one in self.files if one.is_url or not str(Path(root, one.name)).startswith(begins))
+        if self.files and not kept:
+            remedy = "choose another one: OUT=folder, or --out folder"
+            raise DataError("all photos lie where the report's own pictures do", where=folder, remedy=remedy)
+        return replace(self, files=kept)
 
 
 def find_sources(photos: str | Path) -> Sources:
@@ -82,13 +97,14 @@ def find_sources(photos: str | Path) -> Sources:
     """
     text = str(photos)
     if text == STDIN:
-        lines = sys.stdin.read().splitlines()
-        return _check(_from_lines(lines, Path(), label=f"names on standard input in {Path.cwd()}", title="stdin"), text)
+        return _check(
+            _from_lines(_read_stdin(), Path(), label=f"names on standard input in {Path.cwd()}", title="stdin"), text
+        )
     if is_url(text):
         return Sources(text, _title_of(text), Path(), (Source(text, text),))
     path = find_path(Path(text))
-    if path is None and has_magic(text):
-        return _check(_from_pattern(text), text)
+    if path is None and (pattern := _split_pattern(text)):
+        return _check(_from_pattern(*pattern), text)
     if path is None or path.is_dir():
         return _check(_from_folder(path or Path(text)), text)
     if path.suffix.lower() == ".txt":
@@ -138,15 +154,32 @@ def _from_folder(folder: Path) -> Sources:
     return Sources(str(folder.resolve()), folder.resolve().name, folder, files, listing.hidden)
 
 
-def _from_pattern(pattern: str) -> Sources:
-    parts = Path(pattern).parts
-    fixed = next(place for place, part in enumerate(parts) if has_magic(part))
-    root = Path(*parts[:fixed])
-    paths = [Path(one) for one in sorted(glob(pattern, recursive=True))]  # noqa: PTH207 - that takes relative ones only
-    paths = [path for path in paths if path.is_file()]
+def _split_pattern(text: str) -> tuple[Path, str] | None:
+    """The folder that a pattern begins from, as it is on the disk, and the rest; None where there is no pattern.
+
+    A folder may be called ``trip [1]``.
+    """
+    parts = Path(text).parts
+    for place, part in enumerate(parts):
+        if has_magic(part) and find_path(Path(*parts[: place + 1])) is None:
+            root = Path(*parts[:place])
+            return find_path(root) or root, str(Path(*parts[place:]))
+    return None
+
+
+def _from_pattern(root: Path, pattern: str) -> Sources:
+    forms = [unicodedata.normalize(form, pattern) for form in ("NFC", "NFD")]
+    found = {one for form in forms for one in glob(str(Path(escape(str(root)), form)), recursive=True)}  # noqa: PTH207 - that takes relative ones only
+    paths = [path for path in map(Path, sorted(found)) if path.is_file()]
     files = tuple(Source(_name(path, root), path) for path in paths if not is_hidden(path))
-    label = str(root.resolve() / Path(*parts[fixed:]))
-    return Sources(label, root.resolve().name, root, files, len(paths) - len(files))
+    return Sources(str(root.resolve() / forms[0]), root.resolve().name, root, files, len(paths) - len(files))
+
+
+def _read_stdin() -> list[str]:
+    """A program may write names that are no UTF-8, as the disk has them."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    return sys.stdin.read().splitlines()
 
 
 def _from_list(file: Path) -> Sources:
@@ -194,5 +227,7 @@ def _name(path: Path, root: Path) -> str:
 
 
 def _title_of(url: str) -> str:
+    """A name that every file system takes, of whatever a server calls its photo."""
     parts = urlsplit(url)
-    return PurePosixPath(unquote(parts.path)).stem or parts.netloc.replace(":", "-")
+    stem = PurePosixPath(unquote(parts.path)).stem.strip(". ")
+    return re.sub(r"[^\w .()-]", "-", stem or parts.netloc)

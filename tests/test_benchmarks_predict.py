@@ -30,7 +30,10 @@ def modules() -> Iterator[dict[str, ModuleType]]:
 
     kept = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS))
-    yield {name: importlib.import_module(f"prediction.{name}") for name in ("drawn", "figures", "options", "plain")}
+    yield {
+        name: importlib.import_module(f"prediction.{name}")
+        for name in ("drawn", "figures", "options", "pairs", "plain")
+    }
     sys.path[:] = kept
 
 
@@ -146,6 +149,13 @@ def test_figures_are_kept(modules: dict[str, ModuleType], tmp_path: Path, capsys
     assert options.keep(done, lambda: {"seconds": 1.5}) == {"seconds": 1.5}
     assert options.keep(done, lambda: {"seconds": 2.5}) == {"seconds": 1.5}
     assert capsys.readouterr().err == "  speed/0-ours\n"
+
+
+def test_given_pairs_of_one_name_are_told_apart(modules: dict[str, ModuleType]) -> None:
+    """The second was taken for the first, and its figures were the first's."""
+    pairs: Any = modules["pairs"]
+    folders = [Path("one/weights/sample"), Path("other/weights/sample"), Path("cards")]
+    assert pairs.name_given(folders) == ["given-sample", "given-sample-2", "given-cards"]
 
 
 def test_links_repeat_the_photos(modules: dict[str, ModuleType], tmp_path: Path) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 from rich.console import Console
 
-from pipeline.console import Following, TrainingLog
+from pipeline.console import Following, TrainingLog, libraries_hushed
+from pipeline.environment import ROOT
 from pipeline.yolo import Epoch
 
 
@@ -95,4 +99,34 @@ def test_terminal_has_a_bar_with_rate_time_left_and_counts() -> None:
         progress.advance("unreadable")
     assert isinstance(terminal.file, io.StringIO)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.file.getvalue())
-    assert re.search(r"sorting photos .*2/3 [\d.]+/s, 0:\d\d left \(1 ok, 1 unreadable\)", shown)
+    assert re.search(r"━ sorting photos: 2 of 3, [\d.]+/s, 0:\d\d left \(1 ok, 1 unreadable\)", shown)
+
+
+def test_narrow_terminal_cuts_counts_off_and_nothing_else() -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=60)
+    with Following(terminal, "sorting photos", 20_000, Counter(ok=11_000, empty=900, unsupported=9)) as progress:
+        progress.advance("unreadable")
+    assert isinstance(terminal.file, io.StringIO)
+    assert re.search(r"sorting photos: 11910 of 20000, [\d.]+/s, [\d:]+ left \(11000 .*…", terminal.file.getvalue())
+
+
+def test_libraries_are_hushed_and_python_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+    script = """
+import os, sys
+from pipeline.console import libraries_hushed
+with libraries_hushed():
+    os.write(2, b"libtiff\\n")
+    print("python 밤", file=sys.stderr)
+os.write(2, b"after\\n")
+print("as before", file=sys.stderr)
+"""
+    for closed in ("", "import os; os.close(2)"):
+        subprocess.run([sys.executable, "-c", closed + script], cwd=ROOT, check=not closed, encoding="utf-8")
+    assert capfd.readouterr().err == "python 밤\nafter\nas before\n"
+
+
+def test_hush_ends_with_an_error() -> None:
+    before = os.fstat(2)
+    with pytest.raises(KeyError), libraries_hushed():
+        raise KeyError
+    assert (os.fstat(2).st_dev, os.fstat(2).st_ino) == (before.st_dev, before.st_ino)

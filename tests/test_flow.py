@@ -129,6 +129,17 @@ def test_error_of_what_gives_the_things_is_raised() -> None:
         list(run_stages(things(), [make(Done)]))
 
 
+def test_error_keeps_what_it_was_raised_from() -> None:
+    """Whoever asks whether memory ran out looks there."""
+
+    def fail(_: int) -> int:
+        raise ValueError("cannot") from KeyError("why")
+
+    with pytest.raises(ValueError, match="cannot") as caught:
+        list(run_stages([1], [make(fail)]))
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
 def test_closing_ends_all_threads_at_once() -> None:
     def slowly(number: int) -> int:
         time.sleep(0.01)

@@ -69,6 +69,16 @@ def test_last_of_several_rows_counts_and_those_that_went_go(tmp_path: Path) -> N
     assert rows == {"a.jpg": 10, "b.jpg": 99}
 
 
+def test_what_is_left_is_read_anew_each_time(tmp_path: Path) -> None:
+    with open_journal(tmp_path, NOTE) as journal:
+        for name in NAMES:
+            journal.append(make(name))
+        left = journal.finish(NAMES[:2])
+        assert len(left) == 2
+        assert [one.photo for one in left] == [one.photo for one in left] == ["a/z.jpg", "b.jpg"]
+        assert journal.count_subjects([*NAMES[:2], "new.jpg"]) == {"b.jpg": 1, "a/z.jpg": 1}
+
+
 @pytest.mark.parametrize("tail", [b'{"photo": "c.jpg", "sta', b"\0" * 300, b"{", "밤".encode()[:2]])
 def test_half_written_line_is_dropped_and_its_photo_done_again(tmp_path: Path, tail: bytes) -> None:
     write(tmp_path, make("a.jpg"), make("b.jpg"))
@@ -110,7 +120,7 @@ def test_same_failure_again_is_nothing_new(tmp_path: Path) -> None:
     write(tmp_path, make("a.jpg"), failed)
     before = (tmp_path / RESULTS).read_bytes()
     with open_journal(tmp_path, NOTE) as journal:
-        journal.note_report()
+        journal.note_report([])
         journal.append(replace(failed, seconds=0.2))
         assert journal.is_reported()
         journal.append(replace(failed, error="another"))
@@ -124,7 +134,7 @@ def test_report_is_of_these_results_until_they_change(tmp_path: Path) -> None:
         journal.append(make("a.jpg"))
         assert not journal.is_reported()
         journal.finish(["a.jpg"])
-        journal.note_report()
+        journal.note_report([])
     with open_journal(tmp_path, NOTE) as journal:
         assert journal.is_reported()
         journal.append(make("b.jpg"))

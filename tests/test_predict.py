@@ -451,6 +451,31 @@ def test_photos_that_go_or_are_cut_while_it_runs_are_rows_that_say_so(photos: Pa
     assert all(rows[name].error for name in ("z-11.jpg", "z-22.jpg"))
 
 
+def test_damaged_tiff_is_a_row_and_libtiff_says_nothing_beside_it(
+    photos: Path, sorter: Sorter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.effect_noise((64, 48), 90).save(photos / "bad.tif", compression="tiff_lzw")
+    whole = (photos / "bad.tif").read_bytes()
+    (photos / "bad.tif").write_bytes(whole[:100] + bytes(500) + whole[600:])
+    predict(photos, sorter)
+    assert {one.photo: one.status for one in rows_of(OUT)}["bad.tif"] in ("unreadable", "truncated")
+    assert capfd.readouterr().err == ""
+
+
+def test_workbook_made_again_has_the_pictures_that_were_lost(photos: Path, sorter: Sorter) -> None:
+    predict(photos, sorter)
+    before = hash_files(Path(OUT, "thumbnails"))
+    shutil.rmtree(Path(OUT, "thumbnails"))
+    Path(OUT, "report.xlsx").unlink()
+    predict(photos, sorter)
+    assert hash_files(Path(OUT, "thumbnails")) == before
+
+
+def test_report_may_lie_in_the_folder_above_the_photos(photos: Path, sorter: Sorter) -> None:
+    assert predict(photos, sorter, photos.parent).counts.total() == 4
+    assert predict(photos, sorter, photos.parent).counts.total() == 4
+
+
 def test_where_photos_were_taken_is_told_only_if_asked(photos: Path, sorter: Sorter) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8825).update({1: "N", 2: (37.0, 30.0, 0.0), 3: "E", 4: (127.0, 0.0, 0.0)})

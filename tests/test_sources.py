@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import socket
 import sys
 import threading
@@ -16,8 +17,11 @@ from pathlib import Path
 import pytest
 from photos import write_photo
 
+from pipeline.crop_folders import CROPS, UNSURE
+from pipeline.drawing import BOXES
 from pipeline.errors import DataError, PhotoError, TooLargeError, TruncatedError
 from pipeline.fetching import fetch
+from pipeline.report_folder import PICTURES, THUMBNAILS
 from pipeline.sources import Source, default_folder, find_sources
 
 KOREAN = "사진"
@@ -121,6 +125,50 @@ def test_korean_in_both_forms_in_one_path_is_found(tmp_path: Path) -> None:
     assert names(tmp_path / NFC / f"{NFD}.jpg") == [f"{NFC}.jpg"]
 
 
+@pytest.mark.parametrize("there", [NFC, NFD])
+@pytest.mark.parametrize("asked", [f"{NFC}/{NFD}*.jpg", f"{NFD}/**/{NFC}?.jpg"])
+def test_korean_in_a_pattern_is_found_in_either_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, asked: str
+) -> None:
+    write_photo(tmp_path / there / f"{there}1.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert names(asked) == [f"{there}1.jpg"]
+
+
+def test_pattern_may_begin_with_a_folder_that_looks_like_one(photos: Path) -> None:
+    assert names(f"{photos.name}/*.jpg") == ["a.jpg"]
+    assert names(f"{photos.name}/**/*.jpg") == ["a.jpg", "b/c/d.jpg"]
+    with pytest.raises(DataError, match=r"trip \[1\]/c\.jpg - no such folder"):
+        find_sources(f"{photos.name}/c.jpg")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes names of any bytes")
+def test_names_of_any_bytes_come_on_standard_input(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = b"old\xb0\xa1.jpg"
+    (photos / "a.jpg").rename(photos / os.fsdecode(name))
+    typed = io.TextIOWrapper(io.BytesIO(os.fsencode(photos.name) + b"/" + name + b"\n"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", typed)
+    (one,) = find_sources("-").files
+    assert (one.name, one.stat()[0] is not None) == (r"trip [1]/old\xb0\xa1.jpg", True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a.b/c/..",
+        "http://a.b/%2e%2e",
+        "http://a.b:1/x%2F..%5C%3F%3A.jpg",
+        "http://a.b/밤 (1).jpg",
+        "http://[::1]:80/",
+    ],
+)
+def test_report_of_a_url_stays_among_the_reports(url: str) -> None:
+    made = default_folder(find_sources(url))
+    assert made.parent == Path("reports")
+    assert not set(made.name) & set('\\/:*?"<>|')
+    assert made.name.strip(". ")
+
+
 @pytest.mark.parametrize("missing", ["nowhere", "없음", "nowhere/a.jpg", "nowhere.txt"])
 def test_what_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.chdir(tmp_path)
@@ -142,6 +190,27 @@ def test_report_among_the_photos_is_left_out(photos: Path, by: str) -> None:
     write_photo(photos / "report2" / "a.jpg")
     sources = find_sources(by.format(folder=photos, name=photos.name)).leave_out(Path(photos.name) / "report")
     assert [one.name for one in sources.files] == ["a.jpg", "b/c/d.jpg", "b/밤.PNG", "notes.md", "report2/a.jpg"]
+
+
+@pytest.mark.parametrize("given", ["{folder}", "{folder}/a.jpg", "{folder}/*.jpg"])
+@pytest.mark.parametrize("out", [".", "trip [1]"])
+def test_report_above_or_beside_the_photos_leaves_them_in(photos: Path, given: str, out: str) -> None:
+    write_photo(photos / "thumbnails" / "ab" / "a.jpg")
+    sources = find_sources(given.format(folder=photos.name))
+    there = [one.name for one in sources.files if out == "." or "thumbnails" not in one.name]
+    assert [one.name for one in sources.leave_out(Path(out)).files] == there
+    assert "a.jpg" in there
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_photos_that_a_report_would_write_over_are_refused(photos: Path, name: str) -> None:
+    photos.rename(name)
+    with pytest.raises(DataError, match=r"where the report's own pictures do - choose another one: OUT="):
+        find_sources(name).leave_out(Path())
+
+
+def test_pictures_of_a_report_are_all_known() -> None:
+    assert {*PICTURES} == {THUMBNAILS, BOXES, CROPS, UNSURE}
 
 
 def test_file_that_went_has_no_size(photos: Path) -> None:
@@ -207,6 +276,13 @@ def serve(handler: type[BaseHTTPRequestHandler] | partial[Quiet], monkeypatch: p
 def test_photo_is_fetched_whole(photos: Path, served: str) -> None:
     assert fetch(f"{served}/a.jpg") == (photos / "a.jpg").read_bytes()
     assert fetch(f"{served}/b/%EB%B0%A4.PNG") == (photos / "b" / "밤.PNG").read_bytes()
+
+
+def test_letters_and_spaces_in_a_url_are_quoted(photos: Path, served: str) -> None:
+    write_photo(photos / "밤 낮" / "100%.jpg")
+    wanted = (photos / "밤 낮" / "100%.jpg").read_bytes()
+    for path in ("밤 낮/100%25.jpg", "%EB%B0%A4%20낮/100%25.jpg?크기=1#아래"):
+        assert fetch(f"{served}/{path}") == wanted
 
 
 def test_what_cannot_be_fetched_says_why(served: str) -> None:

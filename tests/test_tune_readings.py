@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.memory import GB, Room
 from pipeline.tune.readings import ReadingsFile, make_key, open_readings
-from pipeline.tune.trials import Reading, Trial
+from pipeline.tune.trials import Reading, TrainedPairs, Trial
 
 KEY: dict[str, str | int] = {"stage": "detector", "name": "한국 GPU", "threads": 2}
 TRIAL = Trial("detector", "yolov5n", 640, 4, 12, "0")
@@ -195,7 +195,7 @@ def test_key_moves_with_what_matters_and_not_with_free_memory(tmp_path: Path) ->
         make_key("detector", replace(ROOM, name="other"), 7, None),
         make_key("detector", replace(ROOM, driver="551"), 7, None),
         make_key("detector", replace(ROOM, device="1"), 7, None),
-        make_key("prediction", ROOM, 7, tmp_path),
+        make_key("prediction", ROOM, 7, TrainedPairs((tmp_path,), "openvino")),
     ):
         assert other != key
 
@@ -204,10 +204,20 @@ def test_key_of_prediction_moves_with_the_weights_and_not_with_their_folder(tmp_
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "classifier.pt").write_bytes(b"weights")
-    key = make_key("prediction", ROOM, 7, tmp_path / "one")
-    assert make_key("prediction", ROOM, 7, tmp_path / "two") == key
+    one, two = (TrainedPairs((tmp_path / folder,), "torch") for folder in ("one", "two"))
+    key = make_key("prediction", ROOM, 7, one)
+    assert make_key("prediction", ROOM, 7, two) == key
     (tmp_path / "two" / "classifier.pt").write_bytes(b"others")
-    assert make_key("prediction", ROOM, 7, tmp_path / "two") != key
+    assert make_key("prediction", ROOM, 7, two) != key
+
+
+def test_key_of_prediction_moves_with_the_engine_and_with_further_pairs(tmp_path: Path) -> None:
+    asked = (
+        TrainedPairs((tmp_path,), "openvino"),
+        TrainedPairs((tmp_path,), "int8"),
+        TrainedPairs((tmp_path,) * 2, "int8"),
+    )
+    assert len({str(make_key("prediction", ROOM, 7, pairs)) for pairs in asked}) == 3
 
 
 def test_second_start_finds_what_the_first_measured() -> None:

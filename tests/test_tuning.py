@@ -11,10 +11,11 @@ import pytest
 from conftest import Run
 from rich.console import Console
 
+from pipeline.errors import WeightsError
 from pipeline.memory import Room
-from pipeline.tune.probe import unseen_bytes
+from pipeline.tune.probe import measure, unseen_bytes
 from pipeline.tune.table import as_record, print_tuned
-from pipeline.tune.trials import Fit, Reading, Trial
+from pipeline.tune.trials import Fit, Reading, TrainedPairs, Trial
 from pipeline.tune.tuning import Tuned
 
 GB = 2**30
@@ -48,6 +49,14 @@ def test_table_says_what_was_tried_and_why(capsys: pytest.CaptureFixture[str]) -
     assert "2.0 GB of 3.0 GB, 31 s an epoch" in said
     assert re.search(r"yolov5n +640 +4 +2\.0 GB +3\.1 +chosen", said)
     assert re.search(r"yolov5n +640 +8 +- +- +3\.4 GB taken, over the limit", said)
+
+
+def test_prediction_is_measured_with_the_engine_and_all_pairs_that_will_run(eager: Path, tmp_path: Path) -> None:
+    trial = Trial("prediction", "a pair", 64, 1, 1, "cpu")
+    with pytest.raises(WeightsError, match="has no network of 8 bits"):
+        measure(trial, 4, TrainedPairs((eager,), "int8"), 8 * GB, tmp_path, print)
+    with pytest.raises(WeightsError, match="nowhere"):
+        measure(trial, 4, TrainedPairs((eager, tmp_path / "nowhere"), "torch"), 8 * GB, tmp_path, print)
 
 
 def test_json_holds_the_same_in_bytes_and_seconds() -> None:

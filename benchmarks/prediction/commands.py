@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import psutil
@@ -100,14 +99,6 @@ def environment(options: Options) -> dict[str, str]:
 def read_answer(out: Path) -> dict[str, PhotoResult]:
     """What was found in each photo."""
     return {result.photo: result for result in read_results(out / RESULTS)}
-
-
-@cache
-def supports(option: str) -> bool:
-    """Whether the command has an option."""
-    words = [sys.executable, "-m", "pipeline", "predict", "--help"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "NO_COLOR": "1"}
-    return option in subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
 
 
 def _busy_seconds(family: Sequence[psutil.Process]) -> float:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from pipeline.dataset import list_photos
 from pipeline.files import replacing, write_text
 from pipeline.init import find_class_names
 from pipeline.members import read_members
+from pipeline.naming import Taken
 from pipeline.prepare import SUBJECT
 from pipeline.sample import KINDS
 from pipeline.weights import STAGES, Cards, has_pair, read_cards, weights_file
-from prediction.commands import ROOT, environment, run, supports
+from prediction.commands import ROOT, environment, run
 from prediction.options import Figures, Options, keep
 
 Record = dict[str, Any]
@@ -94,8 +95,6 @@ def copy_pair(options: Options, name: str, source: Path, data: Path) -> Pair:
 
 def make_int8(options: Options, pair: Pair) -> bool:
     """Have ``cropsort export`` make the networks of 8 bits, once; whether there are any."""
-    if not supports("--int8"):
-        return False
 
     def make() -> Figures:
         words: list[str | Path] = [
@@ -124,9 +123,19 @@ def _given_for_drawn(options: Options) -> list[Pair]:
 
 def _given(options: Options, names: Collection[str], record: Record) -> list[Pair]:
     """Copies of the pairs that were given for some classes; nothing is written beside the originals."""
-    chosen = [folder for folder in options.weights if set(read_cards(folder).classifier.class_names) == set(names)]
+    chosen = {
+        name: folder
+        for name, folder in zip(name_given(options.weights), options.weights, strict=True)
+        if set(read_cards(folder).classifier.class_names) == set(names)
+    }
     data = _write_data(options, record) if chosen else Path()
-    return [copy_pair(options, f"given-{folder.name}", folder, data) for folder in chosen]
+    return [copy_pair(options, name, folder, data) for name, folder in chosen.items()]
+
+
+def name_given(folders: Sequence[Path]) -> list[str]:
+    """What given pairs are called, each by another name: the weights of two projects may both lie in ``sample``."""
+    taken = Taken()
+    return [taken.claim(f"given-{folder.name}") for folder in folders]
 
 
 def _sample(options: Options, detector: Record | None = None) -> Record:

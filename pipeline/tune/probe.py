@@ -21,7 +21,7 @@ import yaml
 from pipeline.apart import Tell
 from pipeline.boxes import Box
 from pipeline.gpu import hold_gpu, measure_gpu_peak
-from pipeline.tune.trials import Trial
+from pipeline.tune.trials import TrainedPairs, Trial
 
 if TYPE_CHECKING:
     from pipeline.images import Pixels
@@ -50,7 +50,7 @@ class Measured:
 
 
 def measure(
-    trial: Trial, class_count: int, weights: Path | None, limit_bytes: int, folder: Path, tell: Tell
+    trial: Trial, class_count: int, pairs: TrainedPairs | None, limit_bytes: int, folder: Path, tell: Tell
 ) -> Measured:
     """Run a trial for ``apart.run_apart``: real steps of the code that will do the work, and what comes after them.
 
@@ -61,7 +61,7 @@ def measure(
     Args:
         trial: what to measure.
         class_count: classes that are told apart.
-        weights: prediction only: the folder of the trained pair.
+        pairs: prediction only: what it is done with.
         limit_bytes: that a GPU may be used up to.
         folder: an empty folder for what it takes.
         tell: unused; all that this process says is its answer.
@@ -69,8 +69,8 @@ def measure(
     del tell
     hold_gpu(trial.device, limit_bytes)
     if trial.stage == "prediction":
-        assert weights is not None  # whoever asks has a trained pair
-        seconds = _time_prediction(trial, weights)
+        assert pairs is not None  # whoever asks has a trained pair
+        seconds = _time_prediction(trial, pairs)
     else:
         train = _train_detector if trial.stage == "detector" else _train_classifier
         seconds = _time_steps(lambda on_step: train(trial, class_count, folder, on_step))
@@ -155,24 +155,23 @@ def _train_classifier(trial: Trial, class_count: int, folder: Path, on_step: Cal
     train_classifier(job, folder / "weights.pt", on_step=on_step, on_epoch=lambda _: None)
 
 
-def _time_prediction(trial: Trial, weights: Path) -> float:
+def _time_prediction(trial: Trial, pairs: TrainedPairs) -> float:
     """Seconds that a batch is searched in, with as many photos in memory as there are under way in ``road``."""
-    from pipeline.engine import pick_engine
     from pipeline.images import open_photo
     from pipeline.results import Detection
     from pipeline.road import CROPS, Road, count_cores
     from pipeline.sorter import Sorter
 
-    sorter, cores = Sorter(weights, device=trial.device, engine=pick_engine(trial.device)), count_cores()
+    sorter, cores = Sorter(pairs.folders, device=trial.device, engine=pairs.engine), count_cores()
     content = _encode(_draw(_PHONE_SIDE, _PHONE_END, np.random.default_rng(0)))
     crowd = [Detection(Box(0.0, 0.0, 200.0, 200.0), 1.0)] * CROPS  # small, so that photos are decoded again, whole
     with ThreadPoolExecutor(cores) as pool:
         opened = list(pool.map(lambda _: open_photo(content, side=sorter.side), range(cores)))
         one, missing = opened[0], Road.count_under_way(trial.batch, cores) - cores
         opened += [replace(one, pixels=one.pixels.copy(), data=bytes(bytearray(content))) for _ in range(missing)]
-        views = [view for some in pool.map(lambda photo: sorter.cut(photo, crowd), opened[:cores]) for view in some]
+        views, *_ = pool.map(lambda photo: sorter.cut(photo, crowd), opened[:cores])
         sorter.find(opened[: trial.batch])
-        sorter.decide(crowd, views[:CROPS])
+        sorter.decide(crowd, views)
         begin = time.perf_counter()
         sorter.find(opened[: trial.batch])
         return time.perf_counter() - begin

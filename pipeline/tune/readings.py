@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pipeline.cache import usual_cache
 from pipeline.errors import OutputError
 from pipeline.files import write_text
 from pipeline.memory import Room
-from pipeline.tune.trials import Reading, Stage, Trial
+from pipeline.tune.trials import Reading, Stage, TrainedPairs, Trial
 
 Key = Mapping[str, str | int]
 
@@ -77,7 +77,7 @@ class ReadingsFile:
 
 
 def open_readings(
-    stage: Stage, room: Room, class_count: int, weights: Path | None = None, *, forget: bool = False
+    stage: Stage, room: Room, class_count: int, pairs: TrainedPairs | None = None, *, forget: bool = False
 ) -> ReadingsFile:
     """What was measured before on this device with these versions.
 
@@ -85,13 +85,13 @@ def open_readings(
         stage: what is run.
         room: the device.
         class_count: classes that are told apart.
-        weights: prediction only: the folder of the trained pair.
+        pairs: prediction only: what it is done with.
         forget: measure anew.
     """
-    return ReadingsFile(make_key(stage, room, class_count, weights), forget=forget)
+    return ReadingsFile(make_key(stage, room, class_count, pairs), forget=forget)
 
 
-def make_key(stage: Stage, room: Room, class_count: int, weights: Path | None) -> Key:
+def make_key(stage: Stage, room: Room, class_count: int, pairs: TrainedPairs | None) -> Key:
     """Everything that memory and speed depend on and a trial does not say."""
     import torch
 
@@ -102,11 +102,20 @@ def make_key(stage: Stage, room: Room, class_count: int, weights: Path | None) -
         "driver": room.driver,
         "threads": torch.get_num_threads(),
         "classes": class_count if stage != "prediction" else 0,
-        "weights": "" if weights is None else _hash_weights(weights),
+        "weights": "" if pairs is None else " ".join(map(_hash_weights, pairs.folders)),
+        "engine": "" if pairs is None else f"{pairs.engine} {_version('openvino')}",
         "python": platform.python_version(),
         "cropsort": __version__,
         **{package: version(package) for package in _PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    """Empty where it is not installed: torch does its work."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _hash_weights(folder: Path) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from pipeline.engine import Engine
 
 Stage = Literal["detector", "classifier", "prediction"]
 
@@ -42,6 +45,19 @@ class Pins:
     def __post_init__(self) -> None:
         if any(value is not None and value < 1 for value in (self.imgsz, self.batch)):
             raise ValueError(f"an image size and a batch are at least 1, got {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedPairs:
+    """What photos are predicted with.
+
+    Args:
+        folders: of the pairs that decide together, at least one.
+        engine: what their networks run in.
+    """
+
+    folders: tuple[Path, ...]
+    engine: Engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pipeline.memory import Room
 from pipeline.tune.policy import choose, next_trial
 from pipeline.tune.probe import measure, unseen_bytes
 from pipeline.tune.readings import open_readings
-from pipeline.tune.trials import Facts, Fit, Pins, Reading, Stage, Trial
+from pipeline.tune.trials import Facts, Fit, Pins, Reading, Stage, TrainedPairs, Trial
 
 _PATIENCE_SECONDS = 180.0
 
@@ -35,7 +35,7 @@ class Request:
         seconds: most time that training may take; None for the smallest model, whatever it takes.
         class_count: classes that are told apart.
         device: ``cpu``, ``mps`` or the number of a GPU.
-        weights: prediction only: the folder of the trained pair.
+        pairs: prediction only: what it is done with.
     """
 
     stage: Stage
@@ -46,7 +46,7 @@ class Request:
     seconds: float | None
     class_count: int
     device: str
-    weights: Path | None = None
+    pairs: TrainedPairs | None = None
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def tune(request: Request, *, room: Room, limit_bytes: int, console: Console, re
         OutOfMemoryError: not even the smallest fits; says what would.
     """
     begin = time.monotonic()
-    cache = open_readings(request.stage, room, request.class_count, request.weights, forget=retune)
+    cache = open_readings(request.stage, room, request.class_count, request.pairs, forget=retune)
     readings = list(cache.readings)
     known = len(readings)
     with Apart("the measurement") as process:
@@ -115,7 +115,7 @@ def _measure(process: Apart, request: Request, trial: Trial, limit_bytes: int) -
             call = process.call if on_gpu else run_apart
             outcome = call(
                 measure,
-                *(trial, request.class_count, request.weights, limit_bytes, Path(folder)),
+                *(trial, request.class_count, request.pairs, limit_bytes, Path(folder)),
                 limit_bytes=None if on_gpu else limit_bytes,
                 timeout=_PATIENCE_SECONDS,
             )
