@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -223,6 +224,27 @@ def test_two_threads_may_ask_at_the_same_time(weights: Path) -> None:
     for thread in threads:
         thread.join()
     assert outputs == {number: [True] * 6 for number in range(3)}
+
+
+_SIGNALLED = """
+import gc, os, signal, sys
+from pathlib import Path
+from pipeline.engine.network import Network
+
+networks = [Network(Path(sys.argv[1])) for _ in range(2)]
+while networks:
+    networks.pop(0)
+    gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("heard"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_signals_are_heard_after_networks_have_gone(weights: Path) -> None:
+    path = str(open_detector(weights).path)
+    heard = subprocess.run([sys.executable, "-c", _SIGNALLED, path], capture_output=True, text=True, check=False)
+    assert (heard.returncode, heard.stdout) == (0, "heard\n"), heard.stderr
 
 
 def test_image_that_the_network_cannot_take_is_an_error_and_the_next_one_is_not(weights: Path) -> None:

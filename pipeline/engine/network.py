@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.engine.quiet import import_openvino
+from pipeline.engine.quiet import import_openvino, keep_core
 from pipeline.images import Pixels
 
 Output = NDArray[np.float32]
@@ -50,7 +50,7 @@ class Network:
             "ENABLE_CPU_PINNING": False,  # the two stages and the decoders share the cores
             "INFERENCE_PRECISION_HINT": "f32",  # or some CPUs would compute in bfloat16, boxes off by pixels
         }
-        compiled = self._openvino.Core().compile_model(model, "CPU", settings)
+        compiled = keep_core().compile_model(model, "CPU", settings)
         self._requests = [compiled.create_infer_request() for _ in range(streams)]
         self._turn = Lock()
 
@@ -94,7 +94,7 @@ def _read(path: Path) -> Any:
     """From memory: OpenVINO's own reading of files knows no path that is not in the system's code page on Windows."""
     openvino = import_openvino()
     weights = np.frombuffer(path.with_suffix(".bin").read_bytes(), np.uint8)
-    return openvino.Core().read_model(path.read_bytes(), openvino.Tensor(weights))
+    return keep_core().read_model(path.read_bytes(), openvino.Tensor(weights))
 
 
 def _read_facts(model: Any) -> dict[str, int]:
