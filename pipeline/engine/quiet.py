@@ -39,8 +39,8 @@ def import_openvino() -> Any:
 def keep_core() -> Any:
     """OpenVINO's core, one for the process and never given back.
 
-    On Linux each gives the thread that asks for it a stack for signals, and takes it away at its end: with two of them that
-    end in the order of their beginning, the thread is left with one that is gone, and the next Ctrl-C kills it.
+    On Linux each gives the thread that asks for it a stack for signals, and takes it away at its end: with two of them
+    that end in the order of their beginning, the thread is left with one that is gone, and the next Ctrl-C kills it.
 
     Raises:
         ImportError: as ``import_openvino`` does.
