@@ -49,6 +49,7 @@ def test_half_as_many_from_then_on_and_said_once() -> None:
     assert desk.said == [(8, 2)]
 
 
+@pytest.mark.slow
 def test_thing_that_does_not_fit_alone_costs_the_others_nothing() -> None:
     desk = Desk(8)
     things = [1, 2, 1, HUGE, 1, 1, 1, 1]
@@ -58,6 +59,7 @@ def test_thing_that_does_not_fit_alone_costs_the_others_nothing() -> None:
     assert desk.run([HUGE], 1) == ["100 too large"]
 
 
+@pytest.mark.slow
 def test_order_stays_whatever_is_tried_again() -> None:
     desk = Desk(10)
     things = [4, 9, 1, HUGE, 8, 3, 2, 2, 7, HUGE, 5, 5]

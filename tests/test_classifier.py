@@ -148,6 +148,7 @@ def test_stopped_training_comes_out_bit_by_bit_as_if_it_had_not_been(tmp_path: P
         assert same(weights, tmp_path / "whole.pt")
 
 
+@pytest.mark.slow
 def test_stopped_training_goes_on_with_a_smaller_batch(tmp_path: Path) -> None:
     job = make_job(tmp_path, count=16, batch=8)
     with pytest.raises(KeyboardInterrupt):

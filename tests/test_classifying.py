@@ -159,6 +159,7 @@ def test_views_of_a_subject_decide_by_the_mean_of_their_probabilities(weights: P
     assert [*row.values()] == pytest.approx(table.mean(0), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test_flips", [False, True])
 def test_openvino_says_what_torch_says(joined: Path, test_flips: bool) -> None:
     compiled, plain = (

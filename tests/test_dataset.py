@@ -327,6 +327,7 @@ def check_with_ultralytics(folder: Path, *files: Path) -> list[list[str]]:
     return [line.split("\t")[1:] for line in done.stdout.splitlines() if line.startswith("found\t")]
 
 
+@pytest.mark.slow
 def test_plain_ultralytics_finds_the_photos_of_our_data_yaml_from_any_directory(tmp_path: Path) -> None:
     photos = tmp_path / "내 사진"
     for seed, stem in enumerate(("a", "b")):

@@ -54,6 +54,7 @@ def test_pictures_of_any_names_open_and_miss_no_letter(tmp_path: Path, class_nam
             assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [80, 150])
 def test_many_classes_have_rows_that_can_be_read(tmp_path: Path, count: int) -> None:
     class_names = tuple(f"class number {index}" for index in range(count))

@@ -392,6 +392,7 @@ def test_what_pip_says_becomes_one_line_with_a_remedy(case: str, line: str) -> N
     assert error.exit_code == 2
 
 
+@pytest.mark.slow
 def test_set_up_without_network_clears_what_was_unfinished_and_says_so(
     begun: Path, only_index: socket.socket, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -409,6 +410,7 @@ def test_set_up_without_network_clears_what_was_unfinished_and_says_so(
     assert not environment.is_ready(begun)
 
 
+@pytest.mark.slow
 @posix
 def test_set_up_that_is_stopped_says_how_to_go_on_and_leaves_no_pip(begun: Path, only_index: socket.socket) -> None:
     command = [sys.executable, "-S", "-m", "pipeline", "train"]

@@ -46,6 +46,7 @@ def test_folder_of_labelled_photos_is_scored(eager: Path, tiny: Path) -> None:
     assert scores.confidence == 0.001
 
 
+@pytest.mark.slow
 def test_test_photos_come_first_where_there_are_some(eager: Path, tiny: Path) -> None:
     with pytest.raises(DataError, match="names no test photos - add a line 'test: folder'"):
         evaluate(tiny / "data.yaml", eager, "test")
@@ -58,6 +59,7 @@ def test_test_photos_come_first_where_there_are_some(eager: Path, tiny: Path) ->
     assert "chosen on" in told
 
 
+@pytest.mark.slow
 def test_something_found_is_something_scored(trained: Training, tiny: Path, tmp_path: Path) -> None:
     """The figures of a real pair are those of what it really finds."""
     pair = copy_eager(trained.weights, tmp_path / "pair")
@@ -70,6 +72,7 @@ def test_something_found_is_something_scored(trained: Training, tiny: Path, tmp_
     assert scores.f1_low == scores.f1 == scores.f1_high  # drawn again and again from one photo
 
 
+@pytest.mark.slow
 def test_photos_that_cannot_be_read_are_left_out_and_said(eager: Path, tiny: Path) -> None:
     photos = sorted((tiny / "images" / "train").iterdir())
     photos[2].write_bytes(photos[2].read_bytes()[:2000])
@@ -94,6 +97,7 @@ def test_no_photo_that_can_be_read_is_an_error(eager: Path, tiny: Path) -> None:
         evaluate(tiny / "data.yaml", eager, str(folder))
 
 
+@pytest.mark.slow
 def test_page_and_record_lie_where_they_are_looked_for(eager: Path, tiny: Path) -> None:
     _, page, _ = evaluate_all(tiny / "data.yaml", eager, str(tiny / "images" / "train"))
     assert page == Path("runs/tiny/evaluate/train/evaluate.html")

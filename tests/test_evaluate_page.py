@@ -176,6 +176,7 @@ def test_record_is_plain_json_with_the_scores_at_the_top(evaluation: Make) -> No
     assert record["mistakes"]["missed"]["count"] == 4
 
 
+@pytest.mark.slow
 def test_curves_of_every_network_are_shown_the_detector_first(evaluation: Make, tmp_path: Path) -> None:
     run = tmp_path / "runs" / "1"
     for name in ("classifier", "detector"):

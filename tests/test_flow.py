@@ -194,6 +194,7 @@ def test_half_as_many_where_memory_runs_out() -> None:
     assert all(fits <= 3 < before for before, fits in said)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_beside_others_is_tried_by_itself() -> None:
     marbles = Marbles(10)
     stage: Stage[int, Any] = Stage("test", marbles.work, lambda thing: Done((thing, "alone")), threads=4, room=4)

@@ -352,6 +352,7 @@ def test_a_folder_that_may_not_be_written_is_said_first(phone: Path, tmp_path: P
         run(phone, tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="stops as a POSIX shell does")
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_run_goes_on(tmp_path: Path, signal_number: signal.Signals) -> None:

@@ -92,6 +92,7 @@ def test_kept_crop_that_is_gone_or_damaged_is_one_line(tmp_path: Path, damage: b
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_batches_are_floats_of_the_crops_and_numbers_of_their_classes(tmp_path: Path) -> None:
     sources = draw_crops(tmp_path, 10)
     loader = load_train(sources)
@@ -128,6 +129,7 @@ def test_workers_make_the_same_batches_as_no_workers(tmp_path: Path, request: py
     assert not torch.equal(made[0][0], made[3][0])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("mixing", ["cutmix", "mixup"])
 def test_targets_are_shares_wherever_batches_may_be_mixed(tmp_path: Path, mixing: str) -> None:

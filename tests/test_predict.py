@@ -378,7 +378,7 @@ def test_memory_that_runs_out_costs_only_the_photo_that_does_not_fit_alone(
     draw_large(folder / "huge.png", (15_000, 15_000))
     draw_large(folder / "z.png", (640, 480))
     warm = home / "images" / "val" / "photo-0009.jpg"
-    told = cropsort(eager, tmp_path / "out", warm, 400, 8, folder, code=LITTLE_MEMORY, OMP_NUM_THREADS="1")
+    told = cropsort(eager, tmp_path / "out", warm, 280, 8, folder, code=LITTLE_MEMORY, OMP_NUM_THREADS="1")
     assert told.returncode == 0, told.stderr
     results = list(read_results(tmp_path / "out" / "results.jsonl"))
     statuses = {one.photo: one.status for one in results}

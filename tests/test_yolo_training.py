@@ -163,6 +163,7 @@ def failing_forward(calls: int) -> Iterator[list[int]]:
         hook.remove()
 
 
+@pytest.mark.slow
 def test_stopped_training_goes_on_and_a_finished_one_is_left_alone(job: DetectorJob) -> None:
     """With what a process that was killed in writing leaves: half of each of Ultralytics' files, and a part of ours."""
     job = replace(job, epochs=3)
