@@ -36,7 +36,7 @@ SCALED_FORMATS = frozenset({"JPEG", "MPO"})
 # What photos come in, and no more: for others Pillow starts programs (EPS) or tells them by next to nothing (TGA).
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "GIF", "PPM")
 
-_LARGE_PIXELS = 64_000_000
+_LARGE_PIXELS = 50_000_000
 """Photos that decode to more do so one at a time, whatever the number of threads: 200 million fill 1.4 GB."""
 
 _large = threading.Lock()

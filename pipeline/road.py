@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pipeline.batches import lacks_memory
@@ -30,12 +27,6 @@ CROPS = 64
 
 _ORDINARY_BYTES = 8_000_000
 """Of a photo of 12 megapixels, decoded at a quarter of its size, and its file."""
-
-HEAVY_PIXELS = 50_000_000
-"""Photos with more are decoded one at a time: one of 200 million takes a gigabyte meanwhile."""
-
-_LIGHT_SUFFIXES = frozenset({".jpg", ".jpeg"})
-"""Of photos that are decoded at a fraction of their size as a rule."""
 
 _NO_MEMORY = "does not fit into memory alone"
 
@@ -80,7 +71,6 @@ class Road:
     batch: int = 1
     gps: bool = False
     on_fewer: Callable[[int, int], None] = lambda _before, _fits: None
-    _heavy: Lock = field(default_factory=Lock)
 
     def sort(self, sources: Iterable[Source]) -> Generator[PhotoResult, None, None]:
         """A result for each file, as it is done; to be closed, see ``run_stages``.
@@ -111,8 +101,7 @@ class Road:
             return Done(replace(about, status="unsupported", error="no photo by its name or its first bytes"))
         try:
             content = fetch(source.place) if isinstance(source.place, str) else source.place
-            with self._in_turn(_peek(content)):
-                photo = open_photo(content, side=self.sorter.side, name=source.name)
+            photo = open_photo(content, side=self.sorter.side, name=source.name)
         except PhotoError as error:
             return Done(_fail(about, error, begin))
         header = photo.header
@@ -139,8 +128,7 @@ class Road:
     def _cut(self, one: _Found) -> _Cut | _Result:
         begin, about = time.perf_counter(), one.about
         try:
-            with self._in_turn(one.photo.size):
-                views = self.sorter.cut(one.photo, one.found)
+            views = self.sorter.cut(one.photo, one.found)
         except PhotoError as error:
             return Done(_fail(about, error, begin))
         margin = self.sorter.cards.classifier.margin or 0.0
@@ -166,18 +154,10 @@ class Road:
             for one in cuts
         ]
 
-    def _in_turn(self, size: tuple[int, int] | None) -> AbstractContextManager[object]:
-        return self._heavy if size is not None and math.prod(size) > HEAVY_PIXELS else nullcontext()
-
 
 def _refuse_source(source: Source) -> _Result:
     size = _read_size(source.place) if isinstance(source.place, Path) else None
     return Done(replace(_describe(source), status="too large", size=size, error=_NO_MEMORY))
-
-
-def _peek(content: Path | bytes) -> tuple[int, int] | None:
-    """The size of a photo that may be heavy."""
-    return _read_size(content) if isinstance(content, Path) and content.suffix.lower() not in _LIGHT_SUFFIXES else None
 
 
 def _read_size(path: Path) -> tuple[int, int] | None:

@@ -526,7 +526,7 @@ def test_heavy_photos_take_turns_and_give_the_same(
     for number in range(8):
         shutil.copyfile(photos / "motion [1].jpg", photos / f"{number}")
     predict(photos, sorter)
-    monkeypatch.setattr("pipeline.road.HEAVY_PIXELS", 1)
+    monkeypatch.setattr("pipeline.decoding._LARGE_PIXELS", 1)
     monkeypatch.setattr("pipeline.road.count_cores", lambda: 4)
     predict(photos, sorter, "in turn")
     assert rows_of(OUT) == rows_of("in turn")
