@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import OutputError
+from filelock import FileLock, Timeout
+
+from pipeline.errors import CropsortError, OutputError
+
+_LOCK = ".lock"
 
 
 @contextmanager
@@ -55,6 +59,33 @@ def write_durably(path: Path, content: bytes | memoryview) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def claimed_folder(folder: Path, work: str, remedy: str) -> Iterator[None]:
+    """Keep a folder for this process, made where it is missing; the system lets go when it ends, however it ends.
+
+    Args:
+        folder: where the lock lies.
+        work: what another process may be doing there, for the error.
+        remedy: what to do then.
+
+    Raises:
+        CropsortError: another process is at work there.
+        OutputError: it cannot be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK, timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise CropsortError(f"another {work} is at work here", where=folder, remedy=remedy) from error
+    except OSError as error:
+        raise output_error(error, folder) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def output_error(error: OSError, path: Path) -> OutputError:

@@ -17,16 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
-
-from pipeline.errors import CropsortError, DataError
-from pipeline.files import output_error, replacing
+from pipeline.errors import DataError
+from pipeline.files import claimed_folder, output_error, replacing
 from pipeline.report_folder import RunNote, check_note, write_note
 from pipeline.results import FAILED, PhotoResult, RecordedResults, Status, parse_line, to_json
 
 RESULTS = "results.jsonl"
 
-_LOCK = ".lock"
 _SYNC_SECONDS = 2.0
 
 
@@ -203,7 +200,7 @@ def open_journal(folder: Path, note: RunNote, *, restart: bool = False) -> Itera
         OutputError: it cannot be written there.
     """
     check_note(folder, note, restart=restart)
-    with _claimed(folder):
+    with claimed_folder(folder, "run", "let it finish, or choose another folder: OUT=folder, or --out folder"):
         earlier = check_note(folder, note, restart=restart)
         try:
             if restart:
@@ -217,24 +214,6 @@ def open_journal(folder: Path, note: RunNote, *, restart: bool = False) -> Itera
             yield journal
         finally:
             journal.close()
-
-
-@contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
-    """Keep the folder for this process: the system lets go of it when the process ends, however it ends."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        remedy = "let it finish, or choose another folder: OUT=folder, or --out folder"
-        raise CropsortError("another run is at work here", where=folder, remedy=remedy) from error
-    except OSError as error:
-        raise output_error(error, folder) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _row_of(result: PhotoResult, begin: int, length: int) -> _Row:

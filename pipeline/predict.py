@@ -27,7 +27,7 @@ from pipeline.sources import Source, Sources, default_folder, find_sources
 from pipeline.submission import SUBMISSION, Header, Submission, check_ids, write_submission
 from pipeline.summary import RunInfo
 from pipeline.thumbnails import Thumbnails
-from pipeline.weights import STAGES, default_weights, read_cards
+from pipeline.weights import STAGES, default_weights, read_matching_cards
 
 if TYPE_CHECKING:
     from pipeline.sorter import Sorter
@@ -95,8 +95,7 @@ def predict_photos(
     if submission:
         check_ids([one.name for one in sources.files if one.is_url or is_photo(Path(one.name))], photos)
     pairs = tuple(weights) or (default_weights(data_file),)
-    for pair in pairs:
-        read_cards(pair)
+    read_matching_cards(pairs)
     settings = None if weights else read_config(data_file)
     note = make_note(sources, pairs, gps=gps, int8=int8)
     _check_apart(target, sources)

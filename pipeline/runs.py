@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from pipeline.errors import CropsortError
-from pipeline.files import output_error, write_text
+from pipeline.files import claimed_folder, output_error, write_text
 from pipeline.yolo import Epoch
 
 _STATE = "run.json"
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +60,14 @@ def open_run(folder: Path, fingerprint: str, *, fresh: bool = False) -> Run:
     return Run(folder / str(max(numbers, default=0) + 1), fingerprint, {})
 
 
-@contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Keep a data set's runs for this process; the system lets go of them when it ends, however it ends.
+def claimed(folder: Path) -> AbstractContextManager[None]:
+    """Keep a data set's runs for this process; see ``claimed_folder``.
 
     Raises:
         CropsortError: another process is training there.
         OutputError: it cannot be written there.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise CropsortError(
-            "another training is at work here", where=folder, remedy="let it finish, or stop it"
-        ) from error
-    except OSError as error:
-        raise output_error(error, folder) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return claimed_folder(folder, "training", "let it finish, or stop it")
 
 
 def keep_epoch(folder: Path, epoch: Epoch) -> None:

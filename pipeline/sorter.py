@@ -18,8 +18,8 @@ from pipeline.errors import OutOfMemoryError
 from pipeline.finder import DetectorFinder, Finder, WholePhoto
 from pipeline.images import Pixels, ScaledPhoto, read_photo
 from pipeline.results import Detection, Prediction
-from pipeline.voting import load_voter, read_matching_cards
-from pipeline.weights import weights_file
+from pipeline.voting import load_voter
+from pipeline.weights import read_matching_cards, weights_file
 
 Source = str | Path | bytes | NDArray[np.uint8]
 """A photo: its path, its bytes, or its upright RGB pixels of shape (height, width, 3)."""

@@ -11,9 +11,8 @@ from pipeline.classifying import Classifier
 from pipeline.crops import count_views, cut_scaled, cut_views, needed_scale, useful_side
 from pipeline.deciding import Opinion
 from pipeline.engine import Engine
-from pipeline.errors import WeightsError
 from pipeline.images import Pixels, ScaledPhoto
-from pipeline.weights import Cards, read_cards, weights_file
+from pipeline.weights import Cards, weights_file
 
 Size = tuple[int, int]
 
@@ -82,28 +81,3 @@ def load_voter(folder: Path, cards: Cards, *, device: str, engine: Engine) -> Vo
         engine=engine,
     )
     return Voter(classifier, card.imgsz, card.margin, card.whole_photo, card.sure_from)
-
-
-def read_matching_cards(folders: Sequence[Path]) -> list[Cards]:
-    """The cards of sets of weights that are to decide together.
-
-    Raises:
-        WeightsError: one has no trained pair, or does not go with the first: other classes, or whole photos.
-    """
-    read = [read_cards(folder) for folder in folders]
-    for folder, cards in zip(folders[1:], read[1:], strict=True):
-        _check_match(folder, cards, folders[0], read[0])
-    return read
-
-
-def _check_match(folder: Path, cards: Cards, leader: Path, leading: Cards) -> None:
-    """Classes may be in another order: they are joined by their names."""
-    own, wanted = cards.classifier, leading.classifier
-    remedy = "give weights of the same data set, or predict with each by itself"
-    if own.whole_photo != wanted.whole_photo:
-        kinds = {True: "sorts whole photos", False: "sorts crops"}
-        expected = f"one that {kinds[wanted.whole_photo]}, as {leader} does"
-        raise WeightsError(kinds[own.whole_photo], where=folder, expected=expected, remedy=remedy)
-    if set(own.class_names) != set(wanted.class_names):
-        found, expected = (", ".join(card.class_names) for card in (own, wanted))
-        raise WeightsError(f"classes {found}", where=folder, expected=f"{expected}, as {leader} has", remedy=remedy)

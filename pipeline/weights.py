@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -137,6 +138,35 @@ def read_cards(folder: Path) -> Cards:
             "detector and classifier were trained for different classes", where=folder, remedy=TRAIN_FIRST
         )
     return cards
+
+
+def read_matching_cards(folders: Sequence[Path]) -> list[Cards]:
+    """The cards of sets of weights that are to decide together.
+
+    Raises:
+        WeightsError: one has no trained pair, is given twice, or does not go with the first: other classes, or whole
+            photos.
+    """
+    for number, folder in enumerate(folders):
+        if folder.resolve() in [earlier.resolve() for earlier in folders[:number]]:
+            raise WeightsError("given twice", where=folder, remedy="give each set of weights once")
+    read = [read_cards(folder) for folder in folders]
+    for folder, cards in zip(folders[1:], read[1:], strict=True):
+        _check_match(folder, cards, folders[0], read[0])
+    return read
+
+
+def _check_match(folder: Path, cards: Cards, leader: Path, leading: Cards) -> None:
+    """Classes may be in another order: they are joined by their names."""
+    own, wanted = cards.classifier, leading.classifier
+    remedy = "give weights of the same data set, or predict with each by itself"
+    if own.whole_photo != wanted.whole_photo:
+        kinds = {True: "sorts whole photos", False: "sorts crops"}
+        expected = f"one that {kinds[wanted.whole_photo]}, as {leader} does"
+        raise WeightsError(kinds[own.whole_photo], where=folder, expected=expected, remedy=remedy)
+    if set(own.class_names) != set(wanted.class_names):
+        found, expected = (", ".join(card.class_names) for card in (own, wanted))
+        raise WeightsError(f"classes {found}", where=folder, expected=f"{expected}, as {leader} has", remedy=remedy)
 
 
 def _has_stage(folder: Path, stage: str) -> bool:

@@ -69,8 +69,10 @@ def test_network_is_as_close_to_the_truth_as_torch_is(model_name: str, tmp_path:
     with torch.no_grad():
         single = module(images)[0].numpy()
         double = module.double()(images.double())[0].numpy()
-    noise = np.abs(single - double).max(1)
-    assert (np.abs(output - double).max(1) <= 4 * noise + 1e-3).all()
+    # All of a box together: which coordinate of which box is rounded worst is the processor's luck.
+    for rows in (slice(4), slice(4, None)):
+        noise = np.abs(single - double)[rows].max()
+        assert np.abs(output - double)[rows].max() <= 4 * noise + 1e-3
 
 
 def test_the_same_is_found_as_with_torch(weights: Path) -> None:

@@ -23,8 +23,8 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 
 from pipeline.environment import ROOT
-from pipeline.errors import CropsortError, DataError
-from pipeline.predict import PredictRun, predict_folder
+from pipeline.errors import CropsortError, DataError, WeightsError
+from pipeline.predict import PredictRun, predict_folder, predict_photos
 from pipeline.results import PhotoResult, read_results
 from pipeline.road import Road
 from pipeline.sorter import Sorter
@@ -530,3 +530,9 @@ def test_heavy_photos_take_turns_and_give_the_same(
     monkeypatch.setattr("pipeline.road.count_cores", lambda: 4)
     predict(photos, sorter, "in turn")
     assert rows_of(OUT) == rows_of("in turn")
+
+
+def test_weights_that_do_not_go_together_leave_no_report_behind(photos: Path, eager: Path) -> None:
+    with pytest.raises(WeightsError, match="given twice"):
+        predict_photos(photos, Path("data.yaml"), weights=[eager, eager], folder=Path(OUT), console=Console())
+    assert not Path(OUT).exists()

@@ -345,6 +345,11 @@ def test_pairs_for_other_classes_are_refused_in_one_line(eager: Path, sorter: So
     )
 
 
+def test_same_weights_do_not_decide_with_themselves(eager: Path) -> None:
+    with pytest.raises(WeightsError, match=r"given twice - give each set of weights once"):
+        Sorter([eager, eager / ".." / eager.name], device="cpu")
+
+
 def test_whole_photos_and_crops_do_not_go_together(eager: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     change_card(eager, whole, whole_photo=True)
