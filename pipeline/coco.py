@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from pipeline.files import replacing
 from pipeline.json_lists import dump, write_list
 from pipeline.results import PhotoResult, Prediction
-from pipeline.summary import RunInfo
+from pipeline.run_info import RunInfo
 
 FILE = "coco.json"
 
@@ -95,7 +96,7 @@ def _image(number: int, result: PhotoResult) -> dict[str, Any]:
 
 
 def _info(run: RunInfo) -> dict[str, Any]:
-    finished = run.finished.replace(tzinfo=None)
+    finished = (run.finished or datetime.now()).replace(tzinfo=None)
     return {
         "description": f"what cropsort {run.cropsort_version} found in {run.photos.name or run.photos}",
         "version": run.cropsort_version,

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pipeline.errors import ConfigError
 from pipeline.memory import MEMORY
 from pipeline.problems import Kind, Severity
-from pipeline.settings import ClassifierSettings, DetectorSettings, Section, as_places
+from pipeline.settings import ClassifierSettings, DetectorSettings, ReportSettings, Section, as_places
 
 _DOWNLOAD = "runs a program or fetches files when Ultralytics sees it"
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(h|min)", re.IGNORECASE)
@@ -87,6 +87,7 @@ class Config(Section):
             within it; by default two hours on a GPU, and without one the smallest model, however long it takes.
         detector: stage one.
         classifier: stage two.
+        report: the workbook, tables and page that ``predict`` writes.
     """
 
     names: Annotated[tuple[str, ...], BeforeValidator(_as_names)]
@@ -107,6 +108,7 @@ class Config(Section):
     time: str | None = None
     detector: Annotated[DetectorSettings, BeforeValidator(_as_section)] = DetectorSettings()
     classifier: Annotated[ClassifierSettings, BeforeValidator(_as_section)] = ClassifierSettings()
+    report: Annotated[ReportSettings, BeforeValidator(_as_section)] = ReportSettings()
 
     @field_validator("channels")
     @classmethod
@@ -266,7 +268,11 @@ def _one_line(path: Path, lines: dict[tuple[str, ...], int], detail: Any) -> Con
 
 
 def _suggest(keys: tuple[str, ...]) -> str:
-    sections: dict[str, type[Section]] = {"detector": DetectorSettings, "classifier": ClassifierSettings}
+    sections: dict[str, type[Section]] = {
+        "detector": DetectorSettings,
+        "classifier": ClassifierSettings,
+        "report": ReportSettings,
+    }
     known = list(sections.get(keys[0], Config).model_fields if len(keys) > 1 else Config.model_fields)
     near = difflib.get_close_matches(keys[-1], known, n=1)
     return f"did you mean '{near[0]}'?" if near else f"remove it; known are {', '.join(known)}"

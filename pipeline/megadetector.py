@@ -6,13 +6,14 @@ The format is described at https://lila.science/megadetector-output-format; this
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.files import replacing
 from pipeline.json_lists import dump, write_list
 from pipeline.results import KEPT_CLASSES, PhotoResult, Prediction
-from pipeline.summary import RunInfo
+from pipeline.run_info import RunInfo
 
 FILE = "megadetector.json"
 
@@ -58,7 +59,7 @@ class _Numbers:
 
 
 def _info(run: RunInfo) -> dict[str, Any]:
-    finished = run.finished.replace(tzinfo=None).isoformat(" ", "seconds")
+    finished = (run.finished or datetime.now()).replace(tzinfo=None).isoformat(" ", "seconds")
     return {
         "format_version": "1.5",
         "detector": f"{run.weights.name}/detector.pt",

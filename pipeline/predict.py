@@ -23,9 +23,9 @@ from pipeline.report import ReportFiles, write_report
 from pipeline.report_folder import THUMBNAILS, RunNote, keep_edited
 from pipeline.results import Results, Status, read_results
 from pipeline.road import Road
+from pipeline.run_info import RunInfo
 from pipeline.sources import Source, Sources, default_folder, find_sources
 from pipeline.submission import SUBMISSION, Header, Submission, check_ids, write_submission
-from pipeline.summary import RunInfo
 from pipeline.thumbnails import Thumbnails
 from pipeline.weights import STAGES, default_weights, read_matching_cards
 

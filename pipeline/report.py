@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from pipeline.files import output_error, replacing
 from pipeline.results import PhotoResult, Prediction, Results
-from pipeline.summary import RunInfo, summarise
+from pipeline.run_info import RunInfo
+from pipeline.summary import summarise
 from pipeline.tables import (
     COUNT,
     DATE,

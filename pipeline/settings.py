@@ -34,6 +34,16 @@ def _check_stride(value: int) -> int:
 ImageSize = Annotated[int, AfterValidator(_check_stride)]
 
 
+class ReportSettings(Section):
+    """How the report is written.
+
+    Attributes:
+        language: of its headings and explanations: ``en`` or ``ko``.
+    """
+
+    language: Literal["en", "ko"] = "en"
+
+
 class DetectorSettings(Section):
     """How stage one is trained and used.
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 from pipeline.results import PhotoResult, Results, Status
+from pipeline.run_info import RunInfo
 from pipeline.tables import COUNT, DATE, MAX_PICTURES, MAX_ROWS, PERCENT, TEXT, WHOLE, Column, Summary, Table
 
 _MEANING: dict[Status, str] = {
@@ -21,33 +19,6 @@ _MEANING: dict[Status, str] = {
     "too large": "too many pixels, or more than memory holds",
     "unsupported": "not a photo",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """What was run.
-
-    Args:
-        photos: the folder of photos, absolute.
-        weights: the detector and classifier used.
-        class_names: every class that the classifier tells apart, in its order.
-        confidence: the lowest confidence at which a detection counted, 0 to 1.
-        finished: when, in local time.
-        hidden_files: hidden files that were skipped.
-        cropsort_version: for the record.
-        further_weights: those whose classifiers decided together with that of ``weights``.
-        gps: whether where the photos were taken was asked for.
-    """
-
-    photos: Path
-    weights: Path
-    class_names: tuple[str, ...]
-    confidence: float
-    finished: datetime
-    hidden_files: int
-    cropsort_version: str
-    further_weights: tuple[Path, ...] = ()
-    gps: bool = False
 
 
 class _ClassCount(NamedTuple):
@@ -73,7 +44,7 @@ def summarise(results: Results, run: RunInfo, classes: Sequence[str]) -> Summary
         title=f"Report on {run.photos.name or run.photos}",
         headline=f"{_some(boxes, 'box', 'boxes')} found in {statuses['ok']} of {_some(len(results), 'file', 'files')}.",
         facts=(
-            ("finished", run.finished.replace(tzinfo=None), DATE),
+            ("finished", run.finished or "interrupted: not all photos are in", DATE if run.finished else TEXT),
             ("photos", str(run.photos), TEXT),
             *(("weights", str(weights), TEXT) for weights in (run.weights, *run.further_weights)),
             ("detector confidence", run.confidence, '0%" or more"'),

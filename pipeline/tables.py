@@ -45,6 +45,11 @@ class Column(Generic[Row]):
         number_format: as Excel writes it, for a column of numbers or dates.
         link: gives a row's link target (see ``write_workbook``), or None for plain text.
         shaded: colour the cells, the stronger the further below 1 the value is.
+        meaning: what it says, in a sentence, for the data dictionary.
+        unit: of its values, for the data dictionary.
+        choices: what a cell may be given by its reader, from a drop-down; None of them for anything.
+        editable: whether its reader is to write into it.
+        hidden: whether it is for programs alone.
     """
 
     header: str
@@ -53,6 +58,11 @@ class Column(Generic[Row]):
     number_format: str = TEXT
     link: Callable[[Row], str | None] | None = None
     shaded: bool = False
+    meaning: str = ""
+    unit: str = ""
+    choices: Sequence[str] = ()
+    editable: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 from pipeline.boxes import Box
 from pipeline.coco import write_coco
 from pipeline.results import Detection, PhotoResult, Prediction
-from pipeline.summary import RunInfo
+from pipeline.run_info import RunInfo
 
 RUN = RunInfo(Path("사진"), Path("weights/동물"), ("고양이", "dog"), 0.25, datetime(2025, 4, 30, 17, 42), 0, "1.0")
 

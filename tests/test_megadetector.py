@@ -13,7 +13,7 @@ from pipeline.boxes import Box
 from pipeline.errors import OutputError
 from pipeline.megadetector import write_megadetector
 from pipeline.results import Detection, PhotoResult, Prediction
-from pipeline.summary import RunInfo
+from pipeline.run_info import RunInfo
 
 CLASSES = ("고양이", "dog", "bird", "hare")
 RUN = RunInfo(Path("사진"), Path("weights/동물"), CLASSES, 0.25, datetime(2025, 4, 30, 17, 42), 0, "1.0")

@@ -27,7 +27,7 @@ from pipeline.boxes import Box
 from pipeline.errors import OutputError
 from pipeline.report import ReportFiles, write_report
 from pipeline.results import STATUSES, Detection, PhotoResult, Prediction
-from pipeline.summary import RunInfo
+from pipeline.run_info import RunInfo
 
 CLASSES = ("고양이", "강아지", "까치")
 FINISHED = datetime(2025, 4, 30, 17, 42, 10)
@@ -484,7 +484,7 @@ from datetime import datetime
 from pathlib import Path
 from pipeline.errors import OutputError
 from pipeline.report import write_report
-from pipeline.summary import RunInfo
+from pipeline.run_info import RunInfo
 from pipeline.results import PhotoResult
 folder, limit = Path(sys.argv[1]), int(sys.argv[2])
 run = RunInfo(folder, folder, ("cat",), 0.25, datetime(2025, 1, 1), 0, "0.1.0")
