@@ -26,7 +26,10 @@ MAX_ROWS = 1_048_575
 """Rows below the header that a sheet of Excel has room for."""
 
 MAX_PICTURES = 10_000
-"""Pictures on a sheet; more would make it slow to open, scroll and sort, and nobody looks at so many."""
+"""Pictures of a table; more would make it slow to open, scroll and sort, and nobody looks at so many."""
+
+MAX_LINKS = 65_530
+"""Links that a sheet of Excel has room for."""
 
 _MAX_TEXT_UNITS = 32_767
 
@@ -43,11 +46,12 @@ class Column(Generic[Row]):
         value: gives a row's value.
         width: in characters of the default font.
         number_format: as Excel writes it, for a column of numbers or dates.
-        link: gives a row's link target (see ``write_workbook``), or None for plain text.
+        link: gives a row's link target (see ``write_workbook``), or None for plain text; past ``MAX_LINKS`` all is
+            plain text.
         shaded: colour the cells, the stronger the further below 1 the value is.
         meaning: what it says, in a sentence, for the data dictionary.
         unit: of its values, for the data dictionary.
-        choices: what a cell may be given by its reader, from a drop-down; None of them for anything.
+        choices: what a cell may be given by its reader, from a drop-down that refuses all else; none for anything.
         editable: whether its reader is to write into it.
         hidden: whether it is for programs alone.
     """
@@ -72,14 +76,26 @@ class Table(Generic[Row]):
     Args:
         name: of the sheet, or heading of the place.
         columns: from the left.
-        rows: from the top; on a sheet, those past ``MAX_ROWS`` are left out.
-        picture: gives a row's JPEG or PNG, shown left of the other columns, until ``MAX_PICTURES`` are on the sheet.
+        rows: from the top; those past ``max_rows`` go on on another sheet, "Photos 2" after "Photos".
+        picture: gives a row's JPEG or PNG, shown left of the other columns, until there are ``max_pictures``.
+        file_name: the stem of its CSV; empty for none.
+        chart: on the summary, whether it is drawn as columns, its second column over its first.
+        max_rows: below the header of a sheet, at most ``MAX_ROWS``.
+        max_pictures: of the whole table.
     """
 
     name: str
     columns: Sequence[Column[Row]]
     rows: Iterable[Row]
     picture: Callable[[Row], bytes | None] | None = None
+    file_name: str = ""
+    chart: bool = False
+    max_rows: int = MAX_ROWS
+    max_pictures: int = MAX_PICTURES
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_rows <= MAX_ROWS:
+            raise ValueError(f"max_rows must lie between 1 and {MAX_ROWS}, got {self.max_rows}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +107,8 @@ class Summary:
         headline: the result in one sentence.
         facts: name, value and number format of each.
         warnings: a sentence each.
-        tables: one below the other; the last is drawn as bars as well, its second column over its first.
+        tables: one below the other; the last is drawn as bars as well, its second column over its first, and others
+            as columns where they say so.
     """
 
     title: str
@@ -99,6 +116,34 @@ class Summary:
     facts: Sequence[tuple[str, Value, str]]
     warnings: Sequence[str]
     tables: Sequence[Table[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetWords:
+    """What a workbook says of itself, in its reader's language.
+
+    Args:
+        summary: name of the first sheet.
+        crop: header of the pictures.
+        warnings: heading above the warnings.
+        no_warnings: in its place where there are none.
+        page: foot of a printed page; ``&P`` is its number, ``&N`` how many there are.
+        refused: title of the message to who types what is not among a column's choices, at most 32 UTF-16 units.
+        choose: the message, at most 255 UTF-16 units.
+    """
+
+    summary: str = "Summary"
+    crop: str = "crop"
+    warnings: str = "Warnings"
+    no_warnings: str = "No warnings"
+    page: str = "Page &P of &N"
+    refused: str = "Not on the list"
+    choose: str = "Choose from the list: the arrow beside the cell opens it. Or leave the cell empty."
+
+    def __post_init__(self) -> None:
+        for text, limit in ((self.refused, 32), (self.choose, 255)):
+            if count_units(text) > limit:
+                raise ValueError(f"Excel has room for {limit} characters there, got {text!r}")
 
 
 def is_web_address(target: str) -> bool:
@@ -109,7 +154,7 @@ def is_web_address(target: str) -> bool:
 def clean_text(text: str) -> str:
     """The text as a cell can hold it: without characters that XML forbids, cut at 32,767 UTF-16 units."""
     text = _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
-    if count_units(text) <= _MAX_TEXT_UNITS:
+    if len(text) <= _MAX_TEXT_UNITS // 2 or count_units(text) <= _MAX_TEXT_UNITS:
         return text
     kept = text.encode("utf-16-le")[: 2 * (_MAX_TEXT_UNITS - 1)]
     return kept.decode("utf-16-le", errors="ignore") + "…"
