@@ -3,61 +3,72 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.files import output_error, replacing
-from pipeline.results import PhotoResult, Prediction, Results
+from pipeline.results import PhotoResult, RecordedResults, Results
 from pipeline.run_info import RunInfo
+from pipeline.sheets import Report, list_tables, sheet_words
 from pipeline.summary import summarise
-from pipeline.tables import (
-    COUNT,
-    DATE,
-    DEGREES,
-    PERCENT,
-    WHOLE,
-    Column,
-    Row,
-    Table,
-    Value,
-    clean_text,
-    is_web_address,
-)
+from pipeline.survey import survey_results
+from pipeline.tables import Column, Table, Value, clean_text
+from pipeline.wording import Words
 from pipeline.workbook import write_workbook
+
+WORKBOOK = "report.xlsx"
 
 _FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
 """Text that a spreadsheet reading a CSV may run; the wide forms too, which Korean and Japanese Excel take alike."""
 
-_SPECIAL = re.compile(r"""[%#? "<>\[\]^`{}|\\:]""")
-"""What a link target must not hold as it is; Korean stays, in the Unicode form that the file's name has."""
-
-
-_SPACE = re.compile(r"""[ "<>^`{}|\\]""")
-"""What a web address must not hold; all else in it has its meaning."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """What ``write_report`` wrote."""
+    """What ``write_report`` wrote.
+
+    Args:
+        workbook: the workbook.
+        tables: the CSVs, in the order of the sheets; others may follow.
+    """
 
     workbook: Path
-    detections: Path
-    photos: Path
-
-
-class _BoxRow(NamedTuple):
-    result: PhotoResult
-    place: int
+    tables: tuple[Path, ...]
 
     @property
-    def prediction(self) -> Prediction:
-        return self.result.predictions[self.place]
+    def detections(self) -> Path:
+        """The CSV with a row a box."""
+        return self.tables[0]
+
+    @property
+    def photos(self) -> Path:
+        """The CSV with a row a file."""
+        return self.tables[1]
+
+
+def make_tables(
+    results: Results,
+    run: RunInfo,
+    folder: Path,
+    *,
+    thumbnail: Callable[[PhotoResult, int], bytes | None] | None = None,
+    drawn: Callable[[str], Path | None] | None = None,
+) -> list[Table[Any]]:
+    """The tables of a report in the order of its sheets, without the summary.
+
+    Their rows may be gone through several times; each time goes through the results, which are never in memory at once.
+
+    Args:
+        results: as for ``write_report``.
+        run: what was run; the tables are in its language.
+        folder: that links lead from.
+        thumbnail: as for ``write_report``; None for tables without pictures.
+        drawn: as for ``write_report``; None where there are none.
+    """
+    return list_tables(_look_through(results, run, folder, thumbnail, drawn))
 
 
 def write_report(
@@ -66,38 +77,64 @@ def write_report(
     folder: Path,
     *,
     thumbnail: Callable[[PhotoResult, int], bytes | None],
+    drawn: Callable[[str], Path | None] = lambda _photo: None,
+    workbook: Path | None = None,
 ) -> ReportFiles:
-    """Write ``report.xlsx``, ``detections.csv`` and ``photos.csv`` to a folder, each whole or not at all.
+    """Write ``report.xlsx`` and a CSV a table to a folder, each whole or not at all.
 
     Args:
         results: every file of the run, in the order of its rows; gone through several times.
         run: what the summary says of it.
         folder: made where it is missing.
         thumbnail: gives the crop of a photo's prediction by its index, upright, as JPEG or PNG, its longer side at most
-            96 px, or None where the photo has gone; asked in the order of ``results``, until it gave 10,000.
+            96 px, or None where there is none.
+        drawn: gives the picture of a photo with its boxes drawn in, or None where none was made.
+        workbook: where the workbook goes; None for ``report.xlsx`` in ``folder``.
 
     Raises:
         OutputError: a file cannot be written (full disk, no permission, open in Excel); earlier ones stay as they were.
     """
-    files = ReportFiles(folder / "report.xlsx", folder / "detections.csv", folder / "photos.csv")
-    for path in (files.workbook, files.detections, files.photos):
+    book = workbook or folder / WORKBOOK
+    _check_replaceable(book)
+    report = _look_through(results, run, book.parent, thumbnail, drawn)
+    tables = list_tables(report)
+    paths = [folder / f"{table.file_name}.csv" for table in tables]
+    for path in paths:
         _check_replaceable(path)
-    classes = _all_classes(results, run)
-    link = partial(_link_target, run.photos, folder)
-    photos = [*_photo_columns(classes, link), *_camera_columns(run, lambda result: result), *_LAST_COLUMNS]
-    boxes = [*_box_columns(run, link), *_camera_columns(run, lambda row: row.result)]
-    sheets = (
-        Table("Detections", boxes, _box_rows(results), picture=lambda row: thumbnail(row.result, row.place)),
-        Table("Photos", photos, results),
-    )
-    # Nested, so that the file most likely to be held open, the workbook, is moved into place first.
-    with replacing(files.photos) as photos_part:
-        write_csv(photos_part, photos, results)
-        with replacing(files.detections) as detections_part:
-            write_csv(detections_part, boxes, _box_rows(results))
-            with replacing(files.workbook) as workbook_part:
-                write_workbook(workbook_part, summarise(results, run, classes), sheets)
-    return files
+    with ExitStack() as stack:
+        # The last is moved into place first: the workbook is the file most likely to be held open.
+        for table, path in zip(tables, paths, strict=True):
+            write_csv(stack.enter_context(replacing(path)), table.columns, table.rows)
+        write_workbook(
+            stack.enter_context(replacing(book)),
+            summarise(report.survey, run, report.words),
+            tables,
+            notes=_list_notes(results, run, folder),
+            words=sheet_words(report.words),
+        )
+    return ReportFiles(book, tuple(paths))
+
+
+def _look_through(
+    results: Results,
+    run: RunInfo,
+    folder: Path,
+    thumbnail: Callable[[PhotoResult, int], bytes | None] | None,
+    drawn: Callable[[str], Path | None] | None,
+) -> Report:
+    survey = survey_results(results, run, thumbnail=thumbnail, drawn=drawn)
+    return Report(results, run, folder, survey, Words(run.language), thumbnail, drawn)
+
+
+def _list_notes(results: Results, run: RunInfo, folder: Path) -> dict[str, str]:
+    """What ``cropsort correct`` has to know of the workbook."""
+    source = results.path.parent if isinstance(results, RecordedResults) else folder
+    return {
+        "cropsort results": str(source.resolve()),
+        "cropsort photos": str(run.photos),
+        "cropsort version": run.cropsort_version,
+        "cropsort language": run.language,
+    }
 
 
 def _check_replaceable(path: Path) -> None:
@@ -109,115 +146,6 @@ def _check_replaceable(path: Path) -> None:
         pass
     except OSError as error:
         raise output_error(error, path) from error
-
-
-def _all_classes(results: Iterable[PhotoResult], run: RunInfo) -> tuple[str, ...]:
-    """The run's classes, and any other that the results name, as results of other weights may."""
-    named = {prediction.class_name for result in results for prediction in result.predictions}
-    return tuple(dict.fromkeys((*run.class_names, *sorted(named))))
-
-
-def _box_rows(results: Iterable[PhotoResult]) -> Iterator[_BoxRow]:
-    for result in results:
-        for place in range(len(result.predictions)):
-            yield _BoxRow(result, place)
-
-
-def _box_columns(run: RunInfo, link: Callable[[str], str | None]) -> list[Column[_BoxRow]]:
-    def edge(name: str) -> Column[_BoxRow]:
-        return Column(f"{name} (px)", lambda row: round(getattr(row.prediction.detection.box, name)), 11, WHOLE)
-
-    rules: list[Column[_BoxRow]] = [Column("decided by", lambda row: row.prediction.rule, 12)]
-    return [
-        Column("photo", lambda row: row.result.photo, 34, link=lambda row: link(row.result.photo)),
-        Column("class", lambda row: row.prediction.class_name, 16),
-        Column("class confidence", lambda row: _fraction(row.prediction.confidence), 15, PERCENT, shaded=True),
-        Column("unsure", lambda row: None if row.prediction.sure else "yes", 10),
-        *(rules if run.further_weights else ()),
-        Column("runner-up", lambda row: row.prediction.runner_up, 16),
-        Column("runner-up confidence", lambda row: _runner_up_confidence(row.prediction), 15, PERCENT),
-        Column("detector confidence", lambda row: _fraction(row.prediction.detection.confidence), 15, PERCENT),
-        *(edge(name) for name in ("left", "top", "right", "bottom")),
-    ]
-
-
-def _photo_columns(classes: Sequence[str], link: Callable[[str], str | None]) -> list[Column[PhotoResult]]:
-    return [
-        Column("photo", lambda result: result.photo, 44, link=lambda result: link(result.photo)),
-        Column("status", lambda result: result.status, 13),
-        Column("boxes found", lambda result: len(result.predictions) if _was_read(result) else None, 10, WHOLE),
-        *(Column(f"boxes: {name}", partial(_count_class, name), 11, COUNT) for name in classes),
-        Column("largest class confidence", _largest_confidence, 16, PERCENT),
-        Column("width (px)", lambda result: result.size[0] if result.size else None, 10, WHOLE),
-        Column("height (px)", lambda result: result.size[1] if result.size else None, 10, WHOLE),
-    ]
-
-
-_LAST_COLUMNS: tuple[Column[PhotoResult], ...] = (
-    Column("seconds", lambda result: round(result.seconds, 3), 12, "0.000"),
-    Column("problem", lambda result: result.error or None, 44),
-)
-
-
-def _camera_columns(run: RunInfo, result_of: Callable[[Row], PhotoResult]) -> list[Column[Row]]:
-    """What the photo says of itself; of where it was taken only if that was asked for, since workbooks are shared."""
-
-    def angle(place: int) -> Callable[[Row], Value]:
-        return lambda row: None if (gps := result_of(row).gps) is None else round(gps[place], 6)
-
-    places = [Column(name, angle(place), 12, DEGREES) for place, name in enumerate(("latitude", "longitude"))]
-    return [
-        Column("captured", lambda row: _capture_date(result_of(row).captured), 18, DATE),
-        Column("camera", lambda row: result_of(row).camera, 22),
-        *(places if run.gps else ()),
-    ]
-
-
-def _fraction(value: float) -> float:
-    return round(value, 4)
-
-
-def _runner_up_confidence(prediction: Prediction) -> float | None:
-    name = prediction.runner_up
-    return None if name is None else _fraction(prediction.probabilities[name])
-
-
-def _capture_date(captured: str | None) -> Value:
-    """A date as cells hold it; text where it is none, or from before 1900, which Excel has no dates for."""
-    if captured is None:
-        return None
-    try:
-        date = datetime.fromisoformat(captured).replace(tzinfo=None)
-    except ValueError:
-        return captured
-    return date if date.year >= 1900 else captured
-
-
-def _was_read(result: PhotoResult) -> bool:
-    """Whether the photo was looked at: of another, nobody knows what it shows, and 0 would say too much."""
-    return result.status in ("ok", "empty")
-
-
-def _count_class(name: str, result: PhotoResult) -> int | None:
-    return sum(prediction.class_name == name for prediction in result.predictions) if _was_read(result) else None
-
-
-def _largest_confidence(result: PhotoResult) -> float | None:
-    return max((_fraction(prediction.confidence) for prediction in result.predictions), default=None)
-
-
-def _link_target(photos: Path, folder: Path, photo: str) -> str | None:
-    """The way from the report to a photo, percent-escaped; None where there is none."""
-    if clean_text(photo) != photo:
-        return None
-    if is_web_address(photo):
-        return _SPACE.sub(lambda match: f"%{ord(match[0]):02X}", photo)
-    try:
-        relative = os.path.relpath(photos / photo, folder)
-    except ValueError:  # on another drive of Windows
-        return None
-    escaped = _SPECIAL.sub(lambda match: f"%{ord(match[0]):02X}", Path(relative).as_posix())
-    return escaped if escaped.startswith("../") else f"./{escaped}"
 
 
 def write_csv(path: Path, columns: Sequence[Column[Any]], rows: Iterable[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,9 +26,10 @@ from PIL import Image
 
 from pipeline.boxes import Box
 from pipeline.errors import OutputError
-from pipeline.report import ReportFiles, write_report
-from pipeline.results import STATUSES, Detection, PhotoResult, Prediction
-from pipeline.run_info import RunInfo
+from pipeline.keys import photo_key, subject_key
+from pipeline.report import ReportFiles, make_tables, write_report
+from pipeline.results import STATUSES, Detection, PhotoResult, Prediction, RecordedResults, parse_line, to_json
+from pipeline.run_info import Language, RunInfo
 
 CLASSES = ("고양이", "강아지", "까치")
 FINISHED = datetime(2025, 4, 30, 17, 42, 10)
@@ -40,6 +42,16 @@ LINKED_NAMES = [
     "하위 폴더/밤.jpg",
     "=HYPERLINK(1).jpg",
 ]
+SHEETS = {
+    "Detections": "detections",
+    "Photos": "photos",
+    "Classes": "classes",
+    "To check": "to_check",
+    "Problems": "problems",
+    "Data dictionary": "data_dictionary",
+}
+"""What sheets and CSVs are called."""
+
 ATTACKS = [
     "=1+1",
     "+1+1",
@@ -142,11 +154,12 @@ def book(report: ReportFiles) -> Any:
     return openpyxl.load_workbook(report.workbook)
 
 
-def test_it_holds_three_sheets_and_says_where_the_files_are(report: ReportFiles, book: Any) -> None:
-    assert book.sheetnames == ["Summary", "Detections", "Photos"]
-    names = {"report.xlsx", "detections.csv", "photos.csv"}
-    assert {report.workbook.name, report.detections.name, report.photos.name} == names
-    assert {path.name for path in report.workbook.parent.iterdir()} == names
+def test_it_holds_all_sheets_and_says_where_the_files_are(report: ReportFiles, book: Any) -> None:
+    assert book.sheetnames == ["Summary", *SHEETS]
+    assert [path.name for path in report.tables] == [f"{name}.csv" for name in SHEETS.values()]
+    assert (report.workbook.name, report.detections.name) == ("report.xlsx", "detections.csv")
+    assert report.photos.name == "photos.csv"
+    assert set(report.workbook.parent.iterdir()) == {report.workbook, *report.tables}
 
 
 def test_a_box_and_a_file_have_a_row_each(report: ReportFiles, book: Any) -> None:
@@ -166,6 +179,8 @@ def test_a_box_is_told_in_full(book: Any) -> None:
         "unsure": None,
         "runner-up": "강아지",
         "runner-up confidence": 0.0812,
+        "correct class": None,
+        "note": None,
         "detector confidence": 0.8,
         "left (px)": 10,
         "top (px)": 21,
@@ -173,6 +188,7 @@ def test_a_box_is_told_in_full(book: Any) -> None:
         "bottom (px)": 90,
         "captured": datetime(2025, 4, 11, 10, 20, 30),
         "camera": None,
+        "key": subject_key(LINKED_NAMES[0], Box(10.4, 20.6, 110.4, 90.2)),
     }
 
 
@@ -181,7 +197,7 @@ def test_unsure_boxes_say_so_and_are_counted(report: ReportFiles, book: Any, tmp
     assert rows == [None, "yes"]
     assert [row["photo"] for row in _csv_rows(report.detections) if row["unsure"]] == ["두 마리.jpg"]
     summary = list(book["Summary"].iter_rows(values_only=True, max_col=5))
-    assert ("to check", "1 of 9 boxes: see Detections, unsure") in [row[:2] for row in summary]
+    assert ("to check", "1 of 9 boxes: see To check, the most doubtful first") in [row[:2] for row in summary]
     assert [(row[0], row[4]) for row in summary if row[0] in CLASSES] == [("고양이", 0), ("강아지", 1), ("까치", 0)]
     files = _write(tmp_path, _dozen()[:2])
     assert "nothing: no box is unsure" in _texts(openpyxl.load_workbook(files.workbook)["Summary"])
@@ -221,8 +237,8 @@ def test_the_summary_counts_every_class_and_warns_in_words(book: Any) -> None:
     ]
     assert {
         "9 boxes found in 8 of 12 files.",
-        "1 photo could not be read: see Photos, status unreadable.",
-        "1 file is not a photo: see Photos, status unsupported.",
+        "1 photo could not be read: see Problems.",
+        "1 file is not a photo: see Problems.",
         "3 hidden files were skipped.",
     } <= set(_texts(book["Summary"]))
     facts = {row[0]: row[1] for row in rows}
@@ -238,7 +254,7 @@ def test_photos_too_large_for_memory_are_rows_with_their_size_and_a_warning(tmp_
     for row in _rows(book["Photos"]):
         assert (row["status"], row["problem"], row["width (px)"]) == ("too large", error, 20_000)
         assert row["boxes found"] is None
-    assert "2 photos are too large to be sorted: see Photos, status too large." in _texts(book["Summary"])
+    assert "2 photos are too large to be sorted: see Problems." in _texts(book["Summary"])
     wanted = "too large", 2, "too many pixels, or more than memory holds"
     assert wanted in list(book["Summary"].iter_rows(values_only=True, max_col=3))
     assert files.photos.read_text(encoding="utf-8-sig").count("too large") == 2
@@ -249,7 +265,7 @@ def test_truncated_photos_are_counted_and_warned_of(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(files.workbook)
     (row,) = _rows(book["Photos"])
     assert (row["status"], row["problem"], row["boxes found"]) == ("truncated", "its end is missing", None)
-    assert "1 photo lacks its end: see Photos, status truncated." in _texts(book["Summary"])
+    assert "1 photo lacks its end: see Problems." in _texts(book["Summary"])
     assert ("truncated", 1, "its end is missing") in list(book["Summary"].iter_rows(values_only=True, max_col=3))
 
 
@@ -300,7 +316,7 @@ def test_photo_from_the_web_is_linked_to_where_it_is(tmp_path: Path) -> None:
 
 
 def test_the_counts_are_drawn(book: Any) -> None:
-    (chart,) = book["Summary"]._charts
+    *_, chart = book["Summary"]._charts
     (series,) = chart.series
     names, counts = (str(part.f) for part in (series.cat.strRef or series.cat.numRef, series.val.numRef))
     (first,) = (cell.row for cell in book["Summary"]["A"] if cell.value == "고양이")
@@ -329,7 +345,7 @@ def test_tables_are_set_up_for_reading_and_printing(book: Any) -> None:
         assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
     (scale,) = book["Detections"].conditional_formatting
     assert str(scale.sqref) == f"D2:D{book['Detections'].max_row}"
-    assert {book["Detections"].cell(2, place).number_format for place in (4, 7, 8)} == {"0%"}
+    assert {book["Detections"].cell(2, place).number_format for place in (4, 7, 10)} == {"0%"}
 
 
 def test_every_link_leads_to_its_photo(report: ReportFiles, book: Any) -> None:
@@ -350,6 +366,193 @@ def test_links_lead_there_from_wherever_the_report_lies(tmp_path: Path, folder: 
     assert Path(found) == tmp_path / "사진" / "a"
 
 
+def test_the_doubtful_are_listed_the_most_doubtful_first(tmp_path: Path) -> None:
+    files = _write(tmp_path, _doubtful())
+    book = openpyxl.load_workbook(files.workbook)
+    rows = _rows(book["To check"])
+    assert [(row["photo"], row["lead over runner-up"]) for row in rows] == [("c", 0.02), ("a", 0.1), ("b", 0.3)]
+    by_key = {row["key"]: row for row in _rows(book["Detections"])}
+    assert [by_key[row["key"]]["class"] for row in rows] == [row["class"] for row in rows]
+    assert [row["photo"] for row in _csv_rows(files.tables[3])] == ["c", "a", "b"]
+
+
+def _doubtful() -> list[PhotoResult]:
+    found = {"a": (0.5, 0.4), "b": (0.6, 0.3), "c": (0.5, 0.48)}
+    predictions = {
+        name: (_prediction(), _prediction({"고양이": first, "까치": second}, sure=False))
+        for name, (first, second) in found.items()
+    }
+    return [PhotoResult(name, "ok", (9, 9), None, 0.0, both) for name, both in predictions.items()]
+
+
+def test_crops_of_the_doubtful_are_theirs(tmp_path: Path) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def ask(result: PhotoResult, place: int) -> bytes:
+        asked.append((result.photo, place))
+        return _draw_crop(result, place)
+
+    book = openpyxl.load_workbook(_write(tmp_path, _doubtful(), thumbnail=ask).workbook)
+    assert len(book["To check"]._images) == 3
+    assert asked[-3:] == [("c", 1), ("a", 1), ("b", 1)]
+
+
+def test_a_class_is_told_with_its_best_and_worst_box(tmp_path: Path) -> None:
+    files = _write(tmp_path, _doubtful(), thumbnail=_draw_crop)
+    book = openpyxl.load_workbook(files.workbook)
+    assert _rows(book["Classes"])[0] == {
+        "crop": None,
+        "class": "고양이",
+        "boxes": 6,
+        "share": 1,
+        "mean class confidence": pytest.approx((0.9 * 3 + 1.6) / 6, abs=1e-4),
+        "unsure boxes": 3,
+        "best crop": "a",
+        "best confidence": 0.9,
+        "worst crop": "a",
+        "worst confidence": 0.5,
+    }
+    assert _rows(book["Classes"])[1]["best crop"] is None
+    assert len(book["Classes"]._images) == 1
+    assert book["Classes"]["G2"].hyperlink.target.endswith("\\a")
+
+
+def test_a_file_that_could_not_be_read_has_a_reason_and_a_remedy(book: Any) -> None:
+    rows = _rows(book["Problems"])
+    assert [(row["photo"], row["status"], row["problem"]) for row in rows] == [
+        ("깨짐.jpg", "unreadable", "the file is empty"),
+        ("메모.txt", "unsupported", "not a photo"),
+    ]
+    assert "copy it from the camera once more" in rows[0]["what to do"]
+
+
+def test_a_web_address_that_could_not_be_read_has_a_remedy_of_its_own(tmp_path: Path) -> None:
+    files = _write(tmp_path, [PhotoResult("https://example.org/a.jpg", "unreadable", error="cannot be fetched (x)")])
+    (row,) = _csv_rows(files.tables[4])
+    assert row["what to do"].startswith("Check the address")
+
+
+def test_every_column_is_in_the_data_dictionary(book: Any) -> None:
+    told = [(row["sheet"], row["column"]) for row in _rows(book["Data dictionary"])]
+    assert told == [(name, cell.value) for name in SHEETS for cell in book[name][1]]
+    assert all(row["meaning"] for row in _rows(book["Data dictionary"]))
+    units = {row["column"]: row["unit"] for row in _rows(book["Data dictionary"])}
+    assert (units["left (px)"], units["class"]) == ("pixels of the upright photo", None)
+
+
+def test_a_reader_can_answer(book: Any) -> None:
+    for name in ("Detections", "To check"):
+        (rule,) = book[name].data_validations.dataValidation
+        assert rule.formula1 == '"고양이,강아지,까치,너구리,not a subject,new class"'
+        assert book[name].cell(1, next(iter(rule.sqref.ranges)).min_col).value == "correct class"
+    (rule,) = book["Photos"].data_validations.dataValidation
+    assert rule.formula1 == '"yes"'
+    assert book["Photos"].cell(1, next(iter(rule.sqref.ranges)).min_col).value == "reviewed: all boxes right"
+
+
+def test_rows_have_hidden_keys_as_the_last_column(report: ReportFiles, book: Any) -> None:
+    for name in ("Detections", "To check", "Photos"):
+        last = book[name].cell(1, book[name].max_column)
+        assert last.value == "key"
+        assert book[name].column_dimensions[last.column_letter].hidden
+    assert [row["key"] for row in _rows(book["Photos"])] == [photo_key(result.photo) for result in _dozen()]
+    assert [row["key"] for row in _csv_rows(report.photos)] == [photo_key(result.photo) for result in _dozen()]
+
+
+@pytest.mark.parametrize("edge", [10.44999, 10.45, 2.25, 1e-9, 123456.789])
+def test_a_box_has_the_same_key_before_and_after_it_is_recorded(tmp_path: Path, edge: float) -> None:
+    box = Box(edge / 3, edge / 7, edge, edge)
+    result = PhotoResult("a", "ok", (9, 9), None, 0.0, (Prediction(Detection(box, 0.8), {"까치": 1.0}),))
+    recorded = parse_line(to_json(result), tmp_path, 1)
+    keys = [_csv_rows(_write(tmp_path, [one]).detections)[0]["key"] for one in (result, recorded)]
+    assert keys[0] == keys[1]
+
+
+def test_the_workbook_says_where_its_results_are(report: ReportFiles, book: Any, tmp_path: Path) -> None:
+    notes = {one.name: one.value for one in book.custom_doc_props.props}
+    assert notes == {
+        "cropsort results": str(report.workbook.parent.resolve()),
+        "cropsort photos": str(report.workbook.parents[2] / "사진"),
+        "cropsort version": "0.1.0",
+        "cropsort language": "en",
+    }
+    record = tmp_path / "results" / "results.jsonl"
+    record.parent.mkdir()
+    record.write_text(to_json(_dozen()[0]) + "\n", encoding="utf-8")
+    run, book_file = _run(tmp_path / "사진"), tmp_path / "elsewhere" / "out.xlsx"
+    files = write_report(RecordedResults(record, 1), run, tmp_path / "tables", thumbnail=_no_crop, workbook=book_file)
+    assert (files.workbook, files.detections) == (book_file, tmp_path / "tables" / "detections.csv")
+    book = openpyxl.load_workbook(book_file)
+    assert {one.name: one.value for one in book.custom_doc_props.props}["cropsort results"] == str(record.parent)
+    assert unquote(book["Photos"]["A2"].hyperlink.target.replace("\\", "/")) == f"../사진/{LINKED_NAMES[0]}"
+
+
+def test_a_photo_that_was_drawn_is_linked_to_its_picture(tmp_path: Path) -> None:
+    drawn = {"두 마리.jpg": tmp_path / "boxes" / "두 마리 #2.jpg"}
+    files = write_report(_dozen(), _run(tmp_path), tmp_path, thumbnail=_no_crop, drawn=drawn.get)
+    sheet = openpyxl.load_workbook(files.workbook)["Photos"]
+    rows = {row["photo"]: row["annotated picture"] for row in _rows(sheet)}
+    assert {photo: name for photo, name in rows.items() if name} == {"두 마리.jpg": "boxes/두 마리 #2.jpg"}
+    (cell,) = (cell for cell in sheet["B"] if cell.hyperlink)
+    assert unquote(cell.hyperlink.target.replace("\\", "/")) == "boxes/두 마리 #2.jpg"
+
+
+def test_tables_can_be_had_without_files(tmp_path: Path) -> None:
+    tables = make_tables(_dozen(), _run(tmp_path), tmp_path)
+    assert {table.name: table.file_name for table in tables} == SHEETS
+    counts = [len(list(table.rows)) for table in tables]
+    assert counts == [len(list(table.rows)) for table in tables]  # they can be gone through again
+    assert counts[:5] == [9, 12, 3, 1, 2]
+    assert not any(table.picture for table in tables)
+
+
+@pytest.fixture(scope="module")
+def korean(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("ko")
+    run = replace(_run(folder, (*CLASSES, "너구리"), 3), language="ko", further_weights=(Path("나"),), gps=True)
+    drawn = {"두 마리.jpg": folder / "boxes" / "두 마리.jpg"}
+    files = write_report(_dozen(), run, folder, thumbnail=_draw_crop, drawn=drawn.get)
+    return openpyxl.load_workbook(files.workbook)
+
+
+def test_everything_is_in_korean(korean: Any) -> None:
+    assert korean.sheetnames == [
+        "요약",
+        "검출 목록",
+        "사진 목록",
+        "분류별 집계",
+        "확인 필요",
+        "문제 파일",
+        "데이터 사전",
+    ]
+    headers = [cell.value for sheet in korean.worksheets[1:] for cell in sheet[1]]
+    assert not [header for header in headers if not re.search("[가-힣]", header)]
+    texts = [text for sheet in korean for text in _texts(sheet) if not text.startswith(("=", "<", "http"))]
+    english = {text for text in texts if len(re.findall(r"\b[a-z]{3,}\b", text)) >= 3}
+    assert {text for text in english if "cropsort" not in text and "/" not in text} == set()
+    rows = _rows(korean["검출 목록"])
+    assert (rows[0]["결정 방식"], rows[7]["확인 필요"]) == ("단일 모델", "예")
+    assert _rows(korean["문제 파일"])[0]["문제"] == "빈 파일입니다"
+
+
+def test_headings_of_a_sheet_stay_apart_in_korean(korean: Any) -> None:
+    for sheet in korean.worksheets[1:]:
+        headers = [cell.value for cell in sheet[1]]
+        assert len(set(headers)) == len(headers), sheet.title
+
+
+def test_answers_are_in_korean_too(korean: Any) -> None:
+    (rule,) = korean["검출 목록"].data_validations.dataValidation
+    assert rule.formula1 == '"고양이,강아지,까치,너구리,대상 아님,새 분류"'
+    (rule,) = korean["사진 목록"].data_validations.dataValidation
+    assert rule.formula1 == '"예"'
+
+
+def test_numbers_and_dates_stay_so_in_korean(korean: Any) -> None:
+    row = _rows(korean["검출 목록"])[0]
+    assert (row["분류 확신도"], row["촬영 일시"]) == (0.9, datetime(2025, 4, 11, 10, 20, 30))
+
+
 def test_csv_is_what_excel_and_pandas_read(report: ReportFiles) -> None:
     for path in (report.detections, report.photos):
         data = path.read_bytes()
@@ -365,8 +568,12 @@ def test_csv_is_what_excel_and_pandas_read(report: ReportFiles) -> None:
 
 
 def test_csv_and_sheets_have_the_same_columns(report: ReportFiles, book: Any) -> None:
-    assert list(_csv_rows(report.photos)[0]) == [cell.value for cell in book["Photos"][1]]
-    assert list(_csv_rows(report.detections)[0]) == [cell.value for cell in book["Detections"][1]][1:]
+    for path, sheet in zip(report.tables, list(book)[1:], strict=False):
+        headers = [cell.value for cell in sheet[1]]
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, *rows = csv.reader(file)
+        assert header == headers[headers[0] == "crop" :], path.name
+        assert len(rows) == sheet.max_row - 1
 
 
 @pytest.mark.parametrize("text", ATTACKS)
@@ -388,7 +595,7 @@ def test_other_text_stays_as_it_is(tmp_path: Path, text: str) -> None:
 
 def _write_hostile(folder: Path, text: str) -> ReportFiles:
     results = [
-        PhotoResult(text, "ok", (9, 9), None, 0.0, (_prediction({text: 1.0}),)),
+        PhotoResult(text, "ok", (9, 9), None, 0.0, (_prediction({text: 1.0}, sure=False),), camera=text),
         PhotoResult("b.jpg", "unreadable", error=text),
     ]
     return _write(folder, results, _run(folder, (text,)))
@@ -397,11 +604,22 @@ def _write_hostile(folder: Path, text: str) -> ReportFiles:
 def _assert_text_only(files: ReportFiles, text: str) -> None:
     book = openpyxl.load_workbook(files.workbook)
     assert not [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
-    told = {book["Detections"]["B2"], book["Detections"]["C2"], book["Photos"]["A2"]}
-    assert {str(cell.value).replace("_x000D_", "\r") for cell in told} == {text}
+    places = {
+        "Detections": ("photo", "class", "camera"),
+        "To check": ("photo", "class", "camera"),
+        "Photos": ("photo", "camera"),
+        "Classes": ("class", "best crop", "worst crop"),
+        "Problems": ("problem",),
+    }
+    told = {_rows(book[sheet])[0][column] for sheet, columns in places.items() for column in columns}
+    assert {str(value).replace("_x000D_", "\r") for value in told} == {text}
+    for path in files.tables:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            fields = [field for row in csv.reader(file) for field in row]
+        assert not [field for field in fields if re.match(r"\s*[=+\-@＝＋－＠]", field)], path.name
     with zipfile.ZipFile(files.workbook) as parts:
         sheets = [parts.read(name) for name in parts.namelist() if name.startswith("xl/worksheets/sheet")]
-    assert len(sheets) == 3
+    assert len(sheets) >= 7
     assert not [sheet for sheet in sheets if b"<f>" in sheet or b"<f " in sheet]
 
 
@@ -430,7 +648,8 @@ def test_what_is_too_long_for_a_link_is_text(tmp_path: Path) -> None:
 def test_a_class_that_the_run_does_not_name_is_counted(tmp_path: Path) -> None:
     results = [PhotoResult("a.jpg", "ok", (9, 9), None, 0.0, (_prediction(),))]
     files = _write(tmp_path, results, _run(tmp_path, ("까치",)))
-    assert list(_csv_rows(files.photos)[0])[3:5] == ["boxes: 까치", "boxes: 고양이"]
+    counts = [header for header in _csv_rows(files.photos)[0] if header.startswith("boxes: ")]
+    assert counts == ["boxes: 까치", "boxes: 고양이"]
 
 
 @pytest.mark.parametrize("results", [[], [PhotoResult("a.jpg", "empty", (9, 9))]])
@@ -438,6 +657,7 @@ def test_a_class_that_the_run_does_not_name_is_counted(tmp_path: Path) -> None:
 def test_a_run_that_found_nothing_gives_a_workbook_too(
     tmp_path: Path, results: list[PhotoResult], class_names: tuple[str, ...]
 ) -> None:
+    (tmp_path / "a.jpg").touch()
     files = _write(tmp_path, results, _run(tmp_path, class_names))
     book = openpyxl.load_workbook(files.workbook)
     assert (book["Detections"].max_row, book["Photos"].max_row) == (1, 1 + len(results))
@@ -483,6 +703,7 @@ import resource, sys
 from datetime import datetime
 from pathlib import Path
 from pipeline.errors import OutputError
+from pipeline.keys import photo_key, subject_key
 from pipeline.report import write_report
 from pipeline.run_info import RunInfo
 from pipeline.results import PhotoResult
@@ -502,7 +723,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-@pytest.mark.parametrize("name", ["report.xlsx", "detections.csv", "photos.csv"])
+@pytest.mark.parametrize("name", ["report.xlsx", "detections.csv", "photos.csv", "data_dictionary.csv"])
 def test_a_file_that_cannot_be_replaced_leaves_the_others_as_they_were(tmp_path: Path, name: str) -> None:
     _write(tmp_path, _dozen())
     (tmp_path / name).unlink()
@@ -518,7 +739,7 @@ def test_a_folder_that_may_not_be_written_is_one_line(tmp_path: Path) -> None:
     folder.mkdir(mode=0o500)
     if os.access(folder, os.W_OK):
         pytest.skip("this user may write anywhere")
-    with pytest.raises(OutputError, match=r"photos\.csv - may not be written - .+folder"):
+    with pytest.raises(OutputError, match=r"\.csv - may not be written - .+folder"):
         _write(folder, _dozen())
 
 
@@ -553,13 +774,16 @@ def test_crops_are_shown_for_the_first_boxes_of_many(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_libreoffice_renders_it(report: ReportFiles, tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_libreoffice_renders_it(tmp_path: Path, language: Language) -> None:
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:
         pytest.skip("LibreOffice is not installed")
+    workbook = _write(tmp_path, _dozen(), replace(_run(tmp_path), language=language), _draw_crop).workbook
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
-    command = [office, profile, "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), str(report.workbook)]
+    command = [office, profile, "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), str(workbook)]
     subprocess.run(command, capture_output=True, check=True, timeout=180)
     pages = (tmp_path / "report.pdf").read_bytes()
     assert pages.startswith(b"%PDF")
     assert pages.count(b"/Subtype/Image") >= 2  # the two looks of a crop
+    assert len(re.findall(rb"/Type/Page\b", pages)) >= 1 + len(SHEETS)
