@@ -1,4 +1,4 @@
-"""The small pictures that the workbook shows, kept by the photo's name, so that a run that goes on finds them again."""
+"""The small pictures that workbook and page show, kept by the photo's name, so that a run that goes on finds them."""
 
 from __future__ import annotations
 
@@ -106,8 +106,13 @@ class Thumbnails:
         return [path for path in self._folder.glob("*/*.jpg") if _OURS.fullmatch(path.name)]
 
     def _path(self, photo: str, index: int) -> Path:
-        name = f"{_key(photo)}-{index}.jpg"
-        return self._folder / name[:2] / name
+        return self._folder / f"{name_pictures(photo)}-{index}.jpg"
+
+
+def name_pictures(photo: str) -> str:
+    """How the paths of a photo's pictures begin, in the folder that they are in; ``-0.jpg`` and so on follow."""
+    key = _key(photo)
+    return f"{key[:2]}/{key}"
 
 
 def _names(photo: str, count: int) -> Iterator[str]:
@@ -117,4 +122,4 @@ def _names(photo: str, count: int) -> Iterator[str]:
 
 def _key(photo: str) -> str:
     """Of any name, however long and in whichever letters, a name that every file system takes."""
-    return hashlib.sha256(photo.encode()).hexdigest()[:24]
+    return hashlib.sha256(photo.encode(errors="surrogatepass")).hexdigest()[:24]

@@ -13,7 +13,7 @@ from pipeline.boxes import Box
 from pipeline.errors import OutputError
 from pipeline.exif import Header
 from pipeline.images import ScaledPhoto
-from pipeline.thumbnails import SIDE, Thumbnails, make_thumbnail
+from pipeline.thumbnails import SIDE, Thumbnails, make_thumbnail, name_pictures
 
 GREEN, RED, GREY = (0, 200, 0), (200, 0, 0), (114, 114, 114)
 
@@ -67,6 +67,12 @@ def test_pictures_are_found_by_any_name_and_go_with_their_photo(tmp_path: Path) 
     assert len([path for path in (tmp_path / "thumbnails").iterdir() if any(path.iterdir())]) == len(
         list((tmp_path / "thumbnails").iterdir())
     )
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "밤/" + "가" * 300, "\udcff.jpg"])
+def test_page_finds_the_pictures_by_the_name_of_their_photo(tmp_path: Path, name: str) -> None:
+    Thumbnails(tmp_path).write(name, 3, b"picture")
+    assert (tmp_path / f"{name_pictures(name)}-3.jpg").read_bytes() == b"picture"
 
 
 def test_emptied_picture_is_none_and_photos_that_lack_some_are_told(tmp_path: Path) -> None:
