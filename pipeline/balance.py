@@ -42,7 +42,10 @@ def count_boxes(annotations: Iterable[Annotation], class_names: tuple[str, ...])
 
 
 def check_classes(
-    file: Path, class_names: tuple[str, ...], parts: dict[str, tuple[Annotation, ...]]
+    file: Path,
+    class_names: tuple[str, ...],
+    parts: dict[str, tuple[Annotation, ...]],
+    corrected: tuple[Annotation, ...] = (),
 ) -> tuple[Problem, ...]:
     """What is wrong with the classes of a data set.
 
@@ -50,9 +53,11 @@ def check_classes(
         file: its data.yaml, where the problems are.
         class_names: the classes, in order.
         parts: photos by part; ``train`` and ``val`` must be among them.
+        corrected: what the classifier learns from beside ``train``, which a detector cannot do without.
     """
-    counts = {part: count_boxes(annotations, class_names) for part, annotations in parts.items()}
-    bare = [part for part in ("train", "val") if not any(counts[part].values())]
+    bare = [part for part in ("train", "val") if not any(annotation.subjects for annotation in parts[part])]
+    learnt = (*parts["train"], *corrected)
+    counts = {part: count_boxes(annotations, class_names) for part, annotations in {**parts, "train": learnt}.items()}
     problems = [Problem(Kind.PART_UNLABELLED, file, f"no labelled box in {part}") for part in bare]
     idle = _find_predefined(class_names, counts)
     lines = _name_lines(file)
@@ -66,7 +71,7 @@ def check_classes(
         elif counts["val"][name] == 0 and "val" not in bare:
             found = f"no val photo shows '{name}', {counts['train'][name]} boxes of it are in train"
             problems.append(Problem(Kind.CLASS_NOT_IN_VAL, file, found, line=lines.get(name)))
-    return (*problems, *_check_balance(file, parts["train"], counts["train"]))
+    return (*problems, *_check_balance(file, learnt, counts["train"]))
 
 
 def _find_predefined(class_names: tuple[str, ...], counts: dict[str, dict[str, int]]) -> int:

@@ -14,10 +14,12 @@ from pipeline.balance import count_boxes
 from pipeline.check_page import write_page
 from pipeline.config import Config, read_config
 from pipeline.console import counting
+from pipeline.corrected import list_corrected, read_corrected
 from pipeline.dataset import DataSet, list_parts, make_dataset, read_dataset
 from pipeline.duplicates import find_duplicates
 from pipeline.errors import PhotoError
 from pipeline.fingerprints import Fingerprint, is_truncated, take_fingerprints
+from pipeline.labels import Annotation
 from pipeline.problems import Kind, Problem, Severity, group_by_kind, raise_errors, summarise
 from pipeline.reading import Reading, check_any_left
 
@@ -33,19 +35,22 @@ def check_dataset(file: Path, config: Config, *, on_photo: Callable[[], None] | 
         on_photo: called after each photo.
 
     Returns:
-        The data set without the photos that cannot be decoded, its problems in order: errors first, then by kind, file
-        and line. Where there are errors it is not fit to train on.
+        The data set without the photos that cannot be decoded, with the corrected boxes to learn from; its problems in
+        order: errors first, then by kind, file and line. Where there are errors it is not fit to train on.
 
     Raises:
         DataError: there are no photos to look at.
     """
-    reading = read_dataset(file, config)
-    photos = dict.fromkeys(annotation.photo for part in reading.parts.values() for annotation in part)
+    reading, corrections = read_dataset(file, config), read_corrected(file, config)
+    given = [*reading.parts.values(), *corrections.parts.values()]
+    photos = dict.fromkeys(annotation.photo for part in given for annotation in part)
     taken = take_fingerprints(photos, on_photo=on_photo)
     fingerprints = [one for one in taken if isinstance(one, Fingerprint)]
     damaged = {photo: one for photo, one in zip(photos, taken, strict=True) if isinstance(one, PhotoError)}
-    dataset = make_dataset(file, config, _leave_out(reading, damaged), fingerprints)
-    problems = group_by_kind([*dataset.problems, *find_duplicates(fingerprints, dataset.parts)])
+    boxed = (one for part in corrections.parts.values() for one in part if one.photo not in damaged)
+    dataset = make_dataset(file, config, _leave_out(reading, damaged), fingerprints, boxed)
+    duplicates = _find_duplicates(dataset, fingerprints)
+    problems = group_by_kind([*dataset.problems, *corrections.problems, *duplicates])
     ignored = {kind: len(found) for kind, found in problems.items() if kind.slug in config.ignore}
     ordered = [problem for kind, found in problems.items() if kind not in ignored for problem in found]
     notes = tuple(f"{count} x {kind.slug} passed over, as data.yaml says" for kind, count in ignored.items())
@@ -114,16 +119,18 @@ def as_record(dataset: DataSet) -> dict[str, Any]:
     return {
         "dataset": dataset.name,
         "file": str(dataset.file),
-        "counts": {
-            part: {
-                "photos": len(annotations),
-                "boxes": sum(len(annotation.subjects) for annotation in annotations),
-                "classes": count_boxes(annotations, dataset.class_names),
-            }
-            for part, annotations in dataset.parts.items()
-        },
+        "counts": {part: _count(annotations, dataset) for part, annotations in dataset.parts.items()},
+        "corrected": _count(dataset.corrected, dataset),
         "notes": list(dataset.notes),
         "problems": [_problem_record(problem) for problem in dataset.problems],
+    }
+
+
+def _count(annotations: tuple[Annotation, ...], dataset: DataSet) -> dict[str, Any]:
+    return {
+        "photos": len(annotations),
+        "boxes": sum(len(annotation.subjects) for annotation in annotations),
+        "classes": count_boxes(annotations, dataset.class_names),
     }
 
 
@@ -133,7 +140,7 @@ def has_errors(dataset: DataSet) -> bool:
 
 
 def _check_counting(file: Path, config: Config, console: Console) -> DataSet:
-    photos = {photo for part in list_parts(file, config).values() for photo in part}
+    photos = {photo for part in list_parts(file, config).values() for photo in part} | {*list_corrected(file)}
     with counting(console, "checking photos", len(photos)) as advance:
         return check_dataset(file, config, on_photo=advance)
 
@@ -146,8 +153,16 @@ def _leave_out(reading: Reading, damaged: dict[Path, PhotoError]) -> Reading:
     parts = {}
     for part, annotations in reading.parts.items():
         parts[part] = tuple(annotation for annotation in annotations if annotation.photo not in damaged)
-        check_any_left(parts[part], list(damaged.values()), part)
+        errors = [damaged[annotation.photo] for annotation in annotations if annotation.photo in damaged]
+        check_any_left(parts[part], errors, part)
     return Reading(parts, (*reading.problems, *(_damage(photo, error) for photo, error in damaged.items())))
+
+
+def _find_duplicates(dataset: DataSet, fingerprints: list[Fingerprint]) -> list[Problem]:
+    """Of what is learnt from, and what is scored: corrected photos that are left out are none."""
+    parts = dataset.parts | {"train": dataset.learnt}
+    shown = {annotation.photo for part in parts.values() for annotation in part}
+    return find_duplicates([one for one in fingerprints if one.photo in shown], parts)
 
 
 def _damage(photo: Path, error: PhotoError) -> Problem:

@@ -161,7 +161,8 @@ def _kind_record(kind: Kind, found: list[Problem]) -> dict[str, object]:
 
 
 def _sections(dataset: DataSet, groups: dict[Kind, list[Problem]]) -> Iterator[dict[str, object]]:
-    annotations = {annotation.photo: annotation for part in dataset.parts.values() for annotation in part}
+    parts = (*dataset.parts.values(), dataset.corrected)
+    annotations = {annotation.photo: annotation for part in parts for annotation in part}
     base = dataset.file.resolve().parent
     for kind, found in groups.items():
         shown = _choose(found)

@@ -11,16 +11,18 @@ from typing import Any
 import yaml
 
 from pipeline.config import Config
+from pipeline.corrected import FOLDER, folder_of
 from pipeline.errors import CropsortError, OutputError
 from pipeline.files import output_error, write_text
 from pipeline.labels import CLASS_LIST, Annotation, format_yolo
+from pipeline.listing import list_files
 from pipeline.splitting import Annotations
 
 _PLACES = ("path", "train", "val", "test")
 
 
 def write_copies(folder: Path, file: Path, config: Config, parts: dict[str, Annotations]) -> Path:
-    """Copy photos and labels, and write a data.yaml beside them with the settings of the old one.
+    """Copy photos, labels and corrected boxes, and write a data.yaml beside them with the settings of the old one.
 
     Photos that are sorted instead of labelled go to a folder for each class.
 
@@ -43,6 +45,7 @@ def write_copies(folder: Path, file: Path, config: Config, parts: dict[str, Anno
             raise CropsortError("is there already, and not empty", where=folder, remedy="choose another folder")
         for part, annotations in parts.items():
             _copy_part(temporary, part, annotations, config)
+        _copy_corrected(folder_of(file), temporary / FOLDER)
         changes: dict[str, Any] = {part: f"images/{part}" for part in parts}
         if config.classes_from != "labels":
             changes["classes_from"] = "folders"
@@ -83,6 +86,11 @@ def _copy_part(folder: Path, part: str, annotations: Annotations, config: Config
             _copy(annotation.photo, place / f"{stem}{annotation.photo.suffix}")
     if labels.exists():
         write_text(labels / CLASS_LIST, "".join(f"{name}\n" for name in config.names))
+
+
+def _copy_corrected(folder: Path, copy: Path) -> None:
+    for path in list_files(folder).files if folder.is_dir() else ():
+        _copy(path, copy / path.relative_to(folder))
 
 
 def _free_stem(stem: str, taken: set[str]) -> str:

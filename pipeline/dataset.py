@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.balance import check_classes
 from pipeline.config import Config
+from pipeline.corrected import describe_corrected, keep_new, without_corrected
 from pipeline.errors import DataError
 from pipeline.fingerprints import Fingerprint, group_photos, take_fingerprints
 from pipeline.labels import Annotation
@@ -35,6 +36,8 @@ class DataSet:
         test: to score, never to choose on; may be empty.
         notes: what the user should know of it, a line each; nothing is wrong with it.
         problems: what is wrong with it.
+        corrected: photos with boxes that only the classifier learns from, see ``pipeline.corrected``. None where nobody
+            has compared them with all others, as ``check_dataset`` does.
     """
 
     name: str
@@ -45,6 +48,12 @@ class DataSet:
     test: tuple[Annotation, ...]
     notes: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
+    corrected: tuple[Annotation, ...] = ()
+
+    @property
+    def learnt(self) -> tuple[Annotation, ...]:
+        """What the classifier learns from: train, and the corrected boxes."""
+        return (*self.train, *self.corrected)
 
     @property
     def parts(self) -> dict[str, tuple[Annotation, ...]]:
@@ -81,7 +90,11 @@ def read_dataset(file: Path, config: Config) -> Reading:
 
 
 def make_dataset(
-    file: Path, config: Config, reading: Reading, fingerprints: list[Fingerprint] | None = None
+    file: Path,
+    config: Config,
+    reading: Reading,
+    fingerprints: list[Fingerprint] | None = None,
+    corrected: Iterable[Annotation] = (),
 ) -> DataSet:
     """Put what was read together; where data.yaml names no val, keep a part of train back.
 
@@ -89,7 +102,9 @@ def make_dataset(
         file: the data.yaml.
         config: what it says.
         reading: its photos and labels.
-        fingerprints: of the training photos, where somebody has taken them before.
+        fingerprints: of the training photos, where somebody has taken them before; others' may be among them.
+        corrected: photos with corrected boxes, whose fingerprints are among these, and those of all other photos; what
+            must not be learnt from is left out.
 
     Raises:
         DataError: there are not enough photos to keep some back.
@@ -100,7 +115,9 @@ def make_dataset(
         train, val = keep_back(parts["train"], seed=config.seed, fingerprints=fingerprints)
         parts |= {"train": train, "val": val}
         notes = (_carve_note(len(val), len(train) + len(val), config.seed),)
-    problems = (*reading.problems, *check_classes(file, config.names, parts), *_find_shared(file, parts))
+    kept, left_out = keep_new(corrected, parts, fingerprints or ())
+    notes += tuple(filter(None, [describe_corrected(kept)]))
+    found = check_classes(file, config.names, parts, kept)
     return DataSet(
         dataset_name(file, config),
         file,
@@ -109,7 +126,8 @@ def make_dataset(
         parts["val"],
         parts.get("test", ()),
         notes,
-        problems,
+        (*reading.problems, *found, *_find_shared(file, parts), *left_out),
+        kept,
     )
 
 
@@ -121,7 +139,11 @@ def keep_back(
     Args:
         annotations: the photos.
         seed: of the split.
-        fingerprints: of these photos, where somebody has taken them before.
+        fingerprints: of these photos, where somebody has taken them before; others' may be among them.
+
+    Returns:
+        The two parts. A photo that cannot be decoded has no say in them and is in the first one: whether somebody has
+        left it out before must not change the second.
 
     Raises:
         DataError: there are fewer than two photos.
@@ -129,10 +151,14 @@ def keep_back(
     if fingerprints is None:
         taken = take_fingerprints(annotation.photo for annotation in annotations)
         fingerprints = [one for one in taken if isinstance(one, Fingerprint)]
-    groups = group_photos(fingerprints)
-    if len({groups.get(annotation.photo, annotation.photo) for annotation in annotations}) < 2:
+    known = {one.photo: one for one in fingerprints}
+    groups = group_photos(known[annotation.photo] for annotation in annotations if annotation.photo in known)
+    damaged = tuple(annotation for annotation in annotations if annotation.photo not in known)
+    decoded = [annotation for annotation in annotations if annotation.photo in known]
+    if len(set(groups.values())) < 2:
         groups = {}  # one video, say: a val that flatters, of which check warns, is better than none
-    return split_annotations(annotations, fraction=VAL_FRACTION, seed=seed, groups=groups)
+    train, val = split_annotations(decoded, fraction=VAL_FRACTION, seed=seed, groups=groups)
+    return (*train, *damaged), val
 
 
 def dataset_name(file: Path, config: Config) -> str:
@@ -175,7 +201,7 @@ def _photos(file: Path, config: Config, places: tuple[str, ...]) -> list[Path]:
     for place in places:
         path = _resolve(base, place)
         found += _read_list(path) if path.suffix == ".txt" and path.is_file() else list_photos(path)
-    return list(dict.fromkeys(found))
+    return without_corrected(dict.fromkeys(found), file)
 
 
 def _resolve(base: Path, place: str) -> Path:

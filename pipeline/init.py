@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.corrected import without_corrected
 from pipeline.dataset import keep_back, list_photos
 from pipeline.errors import CropsortError, DataError
 from pipeline.files import write_text
@@ -67,7 +68,7 @@ def init_dataset(
     if file.exists():
         raise CropsortError("is there already", where=file, remedy="move it away, or choose another name with --data")
     places = _find_parts(folder)
-    parts = {part: list_photos(place) for part, place in places.items()}
+    parts = {part: without_corrected(list_photos(place), file) for part, place in places.items()}
     by = classes_from or ("labels" if class_names else _guess(places, parts))
     photos = [photo for part in parts.values() for photo in part]
     names = find_class_names(photos, class_names) if by == "labels" else class_names or _find_sorted_names(photos, by)

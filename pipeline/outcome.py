@@ -196,6 +196,7 @@ def _write_cards(pair: NewPair, *, confidence: float, metrics: dict[str, float],
         sure_from=calibration.sure_from,
         test_flips=decides_on_mirrored(second),
         whole_photo=pair.detector is None and pair.cropper is None,
+        corrected=digest(pair.dataset.corrected) if pair.dataset.corrected else None,
     )
     write_card(pair.folder, own)
 

@@ -207,6 +207,7 @@ def _ask(stage: Stage, config: Config, dataset: DataSet, device: str, before: Pl
     settings: DetectorSettings | ClassifierSettings = config.detector if stage == "detector" else config.classifier
     known = None if before is None else before.fits[stage]
     imgsz = settings.imgsz if settings.is_pinned("imgsz") else None
+    learnt = dataset.train if stage == "detector" else dataset.learnt
     seconds = config.seconds
     if seconds is None and device != "cpu":
         seconds = _GPU_SECONDS
@@ -214,7 +215,7 @@ def _ask(stage: Stage, config: Config, dataset: DataSet, device: str, before: Pl
         seconds /= config.classifier.folds * (1 + len(config.classifier.ensemble))
     return Request(
         stage=stage,
-        facts=read_facts(stage, dataset.train, margin=config.classifier.margin),
+        facts=read_facts(stage, learnt, margin=config.classifier.margin),
         pins=Pins(
             model=known.model if known else settings.model,
             imgsz=known.imgsz if known else imgsz,

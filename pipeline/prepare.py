@@ -65,7 +65,7 @@ class Prepared:
 
     Args:
         detector: for stage one; None where photos are sorted and not labelled: no detector can learn from them.
-        train: subjects to learn from.
+        train: subjects to learn from, the corrected ones behind those of the training photos.
         val: subjects to choose the epoch on.
         notes: what the user should know, a line each.
     """
@@ -80,7 +80,8 @@ def prepare(dataset: DataSet, config: Config, folder: Path, *, on_photo: Callabl
     """Write upright copies for the detector, as large as it sees them, and the subjects for the classifier.
 
     Args:
-        dataset: the photos and labels; of sorted photos only the subjects are written.
+        dataset: the photos and labels; of sorted photos, and of those with corrected boxes, only the subjects are
+            written.
         config: image sizes and margin.
         folder: where to write; made if it is missing.
         on_photo: called after each photo.
@@ -89,15 +90,18 @@ def prepare(dataset: DataSet, config: Config, folder: Path, *, on_photo: Callabl
         DataError: no photo that can be decoded is left in train or val.
         OutputError: it cannot be written there.
     """
+    labelled = config.classes_from == "labels"
     notes: list[str] = []
     sources: dict[str, tuple[CropSource, ...]] = {}
     for part, annotations in (("train", dataset.train), ("val", dataset.val)):
-        writer = _Writer(folder, part, config, dataset.class_names)
+        writer = _Writer(folder, part, config, dataset.class_names, for_detector=labelled)
         sources[part] = tuple(_write_all(writer, annotations, notes, on_photo))
         if not sources[part]:
             raise DataError(f"no subject left in {part}", where=dataset.file, remedy="see the lines above")
-    detector = _write_data(folder, dataset, config) if config.classes_from == "labels" else None
-    return Prepared(detector, sources["train"], sources["val"], tuple(notes))
+    writer = _Writer(folder, "corrected", config, dataset.class_names, for_detector=False)
+    corrected = _write_all(writer, dataset.corrected, notes, on_photo)
+    detector = _write_data(folder, dataset, config) if labelled else None
+    return Prepared(detector, (*sources["train"], *corrected), sources["val"], tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +110,11 @@ class _Writer:
     part: str
     config: Config
     class_names: tuple[str, ...]
+    for_detector: bool
 
     def write(self, number: int, annotation: Annotation, pixels: Pixels) -> list[CropSource]:
         name = f"{number:06d}"
-        if self.config.classes_from == "labels":
+        if self.for_detector:
             self._write_for_detector(name, annotation, pixels)
         sources = (self._write_subject(f"{name}-{i}", pixels, one) for i, one in enumerate(annotation.subjects))
         return [replace(source, photo=annotation.photo) for source in sources]

@@ -142,6 +142,11 @@ class Kind(Enum):
         "the same picture, a near duplicate or a burst in two parts: the scores will flatter",
         "cropsort split keeps them on one side",
     )
+    CORRECTION_LEFT_OUT = (
+        Severity.WARNING,
+        "corrected photo that the data set has as well, or nearly so in val or test; nothing is learnt from it",
+        "see that the other photo's label is right, then remove this one from corrections",
+    )
     ORIENTATION_UNCLEAR = (
         Severity.WARNING,
         "label of a photo that its camera marked as turned: nothing tells whether it was drawn upright",

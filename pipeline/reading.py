@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -71,24 +71,44 @@ def read_parts(
     Raises:
         DataError: of a part no photo can be opened, or a folder of labels may not be read.
     """
-    reader = _Reader(class_names, classes_from)
-    read = {part: tuple(reader.read(photos, part)) for part, photos in parts.items()}
-    annotations = [annotation for part in read.values() for annotation in part]
+    reader = _Reader(class_names, classes_from, label_folders)
+    read = {}
+    for part, photos in parts.items():
+        read[part], errors = reader.read(photos)
+        check_any_left(read[part], errors, part)
     problems = reader.problems
     if classes_from == "labels":
-        problems += _check_class_lists((photo for photos in parts.values() for photo in photos), class_names)
-        problems += [*_find_shared(annotations), *_find_orphans(annotations)]
+        annotations = [annotation for part in read.values() for annotation in part]
+        problems += reader.check_together([photo for photos in parts.values() for photo in photos], annotations)
     return Reading(read, tuple(problems))
 
 
+def read_beside(photos: list[Path], class_names: tuple[str, ...]) -> tuple[tuple[Annotation, ...], tuple[Problem, ...]]:
+    """The same for labelled photos whose labels lie beside them and nowhere else; there need not be any.
+
+    Args:
+        photos: files.
+        class_names: in the order of the numbers in the labels.
+    """
+    reader = _Reader(class_names, "labels", lambda folder: [folder])
+    annotations, _ = reader.read(photos)
+    return annotations, (*reader.problems, *reader.check_together(photos, annotations))
+
+
 class _Reader:
-    def __init__(self, class_names: tuple[str, ...], classes_from: Literal["labels", "folders", "names"]) -> None:
+    def __init__(
+        self,
+        class_names: tuple[str, ...],
+        classes_from: Literal["labels", "folders", "names"],
+        places: Callable[[Path], list[Path]],
+    ) -> None:
         self.problems: list[Problem] = []
         self._class_names = class_names
         self._classes_from = classes_from
+        self._places = places  # where labels of the photos in a folder may lie
         self._seen: set[Path] = set()
 
-    def read(self, photos: list[Path], part: str) -> list[Annotation]:
+    def read(self, photos: list[Path]) -> tuple[tuple[Annotation, ...], list[PhotoError]]:
         annotations, errors = [], []
         for photo in photos:
             try:
@@ -101,8 +121,14 @@ class _Reader:
             if photo not in self._seen:  # a photo in two parts has each problem once
                 self.problems += problems
                 self._seen.add(photo)
-        check_any_left(annotations, errors, part)
-        return annotations
+        return tuple(annotations), errors
+
+    def check_together(self, photos: Iterable[Path], annotations: Iterable[Annotation]) -> list[Problem]:
+        """What is wrong with lists of classes, and with labels that belong to several photos or to none."""
+        parents = dict.fromkeys(photo.parent for photo in photos)
+        folders = dict.fromkeys(folder for parent in parents for folder in self._places(parent))
+        given = list(annotations)
+        return [*_check_class_lists(folders, self._class_names), *_find_shared(given), *_find_orphans(given)]
 
     def _read_photo(self, photo: Path, header: Header) -> tuple[Annotation | None, list[Problem]]:
         read = self._read_labelled if self._classes_from == "labels" else self._read_sorted
@@ -110,7 +136,7 @@ class _Reader:
         return annotation, [*_check_suffix(photo, header), *problems]
 
     def _read_labelled(self, photo: Path, header: Header) -> tuple[Annotation, list[Problem]]:
-        labels = find_labels(photo)
+        labels = find_labels(photo, self._places(photo.parent))
         if not labels:
             found = "has no label beside it, nor in a folder of labels"
             return Annotation(photo, header.size, (), None), [Problem(Kind.LABEL_MISSING, photo, found, photo=photo)]
@@ -155,10 +181,8 @@ def _check_suffix(photo: Path, header: Header) -> list[Problem]:
     return [Problem(Kind.PHOTO_SUFFIX, photo, found, photo=photo, remedy=remedy)]
 
 
-def _check_class_lists(photos: Iterable[Path], class_names: tuple[str, ...]) -> list[Problem]:
+def _check_class_lists(folders: Iterable[Path], class_names: tuple[str, ...]) -> list[Problem]:
     """A classes.txt in another order than ``names`` means that every number in the labels means something else."""
-    parents = dict.fromkeys(photo.parent for photo in photos)
-    folders = dict.fromkeys(folder for parent in parents for folder in label_folders(parent))
     lists = [folder / CLASS_LIST for folder in folders if (folder / CLASS_LIST).is_file()]
     return [problem for path in lists for problem in _check_class_list(path, class_names)]
 
@@ -224,6 +248,8 @@ def _plain(stem: str) -> str:
 
 def _may_be_label(path: Path) -> bool:
     """Not a list of photos, of classes, or a text that somebody wrote: rows of a label begin with a number."""
+    if path.name.lower() == CLASS_LIST:  # its first class may be a number
+        return False
     if path.suffix.lower() != ".txt":
         return True
     try:

@@ -44,7 +44,8 @@ def review_labels(data_file: Path, folder: Path | None, console: Console, *, fol
     """
     check_installed()
     config = one_network(read_config(data_file))
-    dataset = check_before_training(data_file, config, console)
+    # The labels of the data set are judged by themselves: new corrections would begin all these trainings anew.
+    dataset = replace(check_before_training(data_file, config, console), corrected=())
     _check_classes(dataset, config)
     _note_start(config, console)
     home = Path("runs") / dataset.name / "check"

@@ -41,6 +41,7 @@ from pipeline.worth import (
 from pipeline.yolo import Detector
 
 _OTHER_PHOTOS = "note: the pair was trained on other photos or labels than data.yaml names now"
+_CORRECTED = "note: the two stages have also learnt from corrected boxes, from which the other ways cannot"
 
 
 def check_contest(dataset: DataSet, cards: Cards, weights: Path, scored: Sequence[Annotation]) -> None:
@@ -81,10 +82,12 @@ def measure_worth(contest: Contest) -> Worth:
     trial, judged, dataset = contest.trial, contest.judged, contest.dataset
     row = Row(TWO_STAGES, len(dataset.train), count_seconds(contest.run), confidence=trial.confidence)
     own = Rival(row, [answer(photo, trial.confidence) for photo in judged], judged if trial.labelled else None)
-    changed = trial.labelled and digest(dataset.train) != trial.cards.classifier.data
+    card = trial.cards.classifier
+    changed = trial.labelled and digest(dataset.train) != card.data
+    notes = [note for note, said in ((_OTHER_PHOTOS, changed), (_CORRECTED, card.corrected is not None)) if said]
     with claimed(contest.runs / "worth"):
         rivals = _attempt(WHOLE_PHOTO, _try_whole, contest), _attempt(ONE_STAGE, _try_one_stage, contest)
-    return compare(own, rivals, [photo.truth for photo in judged], (_OTHER_PHOTOS,) if changed else ())
+    return compare(own, rivals, [photo.truth for photo in judged], tuple(notes))
 
 
 def _attempt(name: str, work: Callable[[Contest], Rival], contest: Contest) -> Rival:

@@ -103,7 +103,7 @@ def _train_in(room: _Room, weights: Path, *, retune: bool) -> Training:
     plan = _plan(room, retune=retune)
     room = replace(room, config=plan.config)
     starts = _read_starts(room)
-    with counting(console, "preparing photos", len(room.dataset.train) + len(room.dataset.val)) as advance:
+    with counting(console, "preparing photos", len(room.dataset.learnt) + len(room.dataset.val)) as advance:
         prepared = prepare(room.dataset, room.config, run.folder / "prepared", on_photo=advance)
     say_notes(console, prepared.notes)
     material = make_material(prepared, room.dataset.class_names, room.config.classifier, room.config.seed, console)
@@ -120,16 +120,18 @@ def _train_in(room: _Room, weights: Path, *, retune: bool) -> Training:
 
 
 def take_fingerprint(config: Config, dataset: DataSet, cropper: Cropper | None) -> str:
-    """Of all that the outcome depends on; where it runs, and in how much memory, may change on the way.
+    """Of all that the outcome depends on; where it runs, in how much memory, and the report may change on the way.
 
     Args:
         config: data.yaml's settings.
         dataset: what is trained on.
         cropper: the detector that crops sorted photos, where data.yaml names one.
     """
-    settings = config.model_dump(exclude={"memory", "time", "device", "ignore", "label_format"})
+    settings = config.model_dump(exclude={"memory", "time", "device", "ignore", "label_format", "report"})
     pins = {stage: sorted(getattr(config, stage).model_fields_set) for stage in STAGES}
-    data = digest(dataset.train), digest(dataset.val), dataset.class_names
+    data: list[object] = [digest(dataset.train), digest(dataset.val), dataset.class_names]
+    if dataset.corrected:  # a training that was stopped goes on though this version knows of corrections
+        data.append(digest(dataset.corrected))
     starts = [Path(getattr(config, stage).start).expanduser() for stage in STAGES]
     named = [_hash_file(file) for file in starts if file.is_file()]
     cropping = None if cropper is None else (_hash_file(cropper.weights), asdict(cropper.card))

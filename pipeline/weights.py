@@ -48,6 +48,7 @@ class Card:
         sure_from: classifier only: probability from which a prediction is sure, 0 to 1; chosen on val.
         test_flips: classifier only: it decides on the mean of a crop and its mirror image.
         whole_photo: classifier only: it was trained on whole photos, and works without a detector.
+        corrected: classifier only: hash of the corrected boxes that it learnt from as well; None where there were none.
         settings: what data.yaml said of the stage, and what was chosen in the place of what it left open.
         versions: of the packages it was trained with.
     """
@@ -68,6 +69,7 @@ class Card:
     sure_from: float = 0.0
     test_flips: bool = False
     whole_photo: bool = False
+    corrected: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 

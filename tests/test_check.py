@@ -100,6 +100,14 @@ def save_again(folder: Path, name: str, to: str) -> None:
         image.resize((140, 105)).save(folder / "images" / to, quality=60)
 
 
+def correct(folder: Path) -> None:
+    """A copy of a photo of val with a label beside it."""
+    (folder / "corrections").mkdir()
+    with Image.open(folder / "images/val/val-2.jpg") as image:
+        image.save(folder / "corrections" / "again.jpg", quality=80)
+    write_text(folder / "corrections" / "again.txt", ROW)
+
+
 def call_png_jpg(folder: Path) -> None:
     photo = add(folder, "drawn.png")
     photo.rename(photo.with_suffix(".jpg"))
@@ -186,6 +194,8 @@ FAULTS: dict[str, tuple[Callable[[Path], object], list[Found]]] = {
                          [(Kind.PHOTO_LEAKED, "images/val/y.jpg", None)]),
     "saved again in val": (lambda f: save_again(f, "train/train-1.jpg", "val/y.jpg"),
                            [(Kind.PHOTO_LEAKED, "images/val/y.jpg", None)]),
+    "corrected though in val": (correct,
+                                [(Kind.CORRECTION_LEFT_OUT, "corrections/again.jpg", None)]),
     "turned by EXIF": (lambda f: turn(f, "x.jpg", TURNED), [(Kind.ORIENTATION_UNCLEAR, X, None)]),
     "drawn on the unturned photo": (lambda f: turn(f, "x.jpg x.xml", voc([("ace", 6, 4, 36, 24)], SIZE)),
                                     [(Kind.ORIENTATION_MAPPED, "labels/train/x.xml", None)]),

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Literal
 
 import matplotlib as mpl
+import numpy as np
 import pytest
-from photos import ACE, KING, voc, write_labelled, write_photo, write_text, yolo
+from photos import ACE, KING, SIZE, voc, write_labelled, write_photo, write_text, yolo
 
+from pipeline.check import check_dataset
 from pipeline.config import read_config
-from pipeline.dataset import DataSet, dataset_name, digest, list_parts, load_dataset, read_dataset
+from pipeline.dataset import DataSet, dataset_name, digest, keep_back, list_parts, load_dataset, read_dataset
 from pipeline.errors import DataError
+from pipeline.fingerprints import Fingerprint, group_photos
 from pipeline.init import init_dataset
 from pipeline.labels import Annotation
 from pipeline.problems import Kind
@@ -81,6 +84,69 @@ def test_without_val_a_part_is_kept_back_and_said(tmp_path: Path) -> None:
     assert data.notes == ("data.yaml names no val: 2 of 10 training photos are kept back (seed 5)",)
     assert (again.train, again.val) == (data.train, data.val)
     assert other.val != data.val
+
+
+def test_val_that_is_kept_back_does_not_hang_on_photos_that_cannot_be_decoded(tmp_path: Path) -> None:
+    """Training leaves them out before it splits, evaluate does not: photos learnt from must not be scored on."""
+    write_labelled(tmp_path / "train", {f"p{i}": [ACE if i % 2 else KING] for i in range(12)}, NAMES)
+    for stem in ("p3", "p8"):
+        photo = tmp_path / "train" / f"{stem}.jpg"
+        photo.write_bytes(photo.read_bytes()[:900])
+    for seed in range(4):
+        file = write_text(tmp_path / "data.yaml", f"train: train\nnames: [ace, king]\nseed: {seed}\n")
+        checked, loaded = check_dataset(file, read_config(file)), load_dataset(file, read_config(file))
+        assert checked.val == loaded.val
+        assert {one.photo.stem for one in (*loaded.train, *loaded.val)} == {f"p{i}" for i in range(12)}
+        assert {one.photo.stem for one in loaded.train} - {one.photo.stem for one in checked.train} == {"p3", "p8"}
+
+
+def test_val_that_is_kept_back_does_not_hang_on_photos_of_test(tmp_path: Path) -> None:
+    """Photos of train that are near duplicates only by way of one of test; check has looked at that, too."""
+    photos = [tmp_path / f"{number}.jpg" for number in range(6)]
+    annotations = tuple(Annotation(photo, SIZE, (), None) for photo in photos[:5])
+    pairs = {0: 0b0, 1: 0b11111111_11111111, 5: 0b11111111}  # 0 and 1 differ in 16 bits, each in 8 from the one of test
+    rng = np.random.default_rng(5)
+    shown = rng.integers(0, 255, 16 * 16 * 3, np.uint8).tobytes()
+    taken = [
+        Fingerprint(
+            photo,
+            str(number),
+            pairs.get(number, int(rng.integers(2**62))),
+            None,
+            None,
+            shown if number in pairs else rng.integers(0, 255, 16 * 16 * 3, np.uint8).tobytes(),
+        )
+        for number, photo in enumerate(photos)
+    ]
+    assert len({group_photos(taken)[photos[number]] for number in pairs}) == 1
+    for seed in range(6):
+        assert keep_back(annotations, seed=seed, fingerprints=taken) == keep_back(
+            annotations, seed=seed, fingerprints=taken[:5]
+        )
+
+
+@pytest.mark.parametrize(
+    "labels", ["labels/train/corrected", "images/train/corrected", "images/train/corrected/labels"]
+)
+def test_reviewed_photos_in_a_folder_of_train_are_training_photos(tmp_path: Path, labels: str) -> None:
+    """As ``cropsort correct`` writes them: ``images/train/corrected`` with labels in the place of images."""
+    for part in ("train", "val"):
+        write_photo(tmp_path / "images" / part / f"{part}.jpg", seed=len(part))
+        write_text(tmp_path / "labels" / part / f"{part}.txt", yolo([ACE, KING], NAMES))
+    write_photo(tmp_path / "images" / "train" / "corrected" / "책 1.jpg", seed=7)
+    write_text(tmp_path / labels / "책 1.txt", yolo([KING], NAMES))
+    data = load(tmp_path, "train: images/train\nval: images/val\nnames: [ace, king]\n")
+    assert [one.photo.name for one in data.train] == ["책 1.jpg", "train.jpg"]
+    assert [one.class_name for one in data.train[0].subjects] == ["king"]
+    assert (len(data.val), data.corrected, data.problems) == (1, (), ())
+
+
+def test_list_of_classes_that_begins_with_a_number_is_no_label(tmp_path: Path) -> None:
+    names = ("7", "8 of hearts")
+    for part in ("train", "val"):
+        boxes = [("7", *ACE[1:]), ("8 of hearts", *KING[1:])]
+        write_labelled(tmp_path / part, {f"{part}1": boxes}, names)
+    assert load(tmp_path, "train: train\nval: val\nnames: ['7', 8 of hearts]\n").problems == ()
 
 
 def test_label_of_an_unknown_class_is_an_error_and_all_are_told(tmp_path: Path) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from photos import hash_files
 
 from pipeline.config import Config, read_config
 from pipeline.crops import cut_crop
 from pipeline.dataset import DataSet, load_dataset
 from pipeline.errors import DataError
 from pipeline.images import read_photo
-from pipeline.prepare import Prepared, prepare
+from pipeline.prepare import CropSource, Prepared, prepare
 from pipeline.sample import draw_photos
 
 
@@ -99,6 +101,47 @@ def test_truncated_photo_is_left_out_and_said(tiny: Path, tmp_path: Path) -> Non
     assert len(list((tmp_path / "out" / "images" / "train").iterdir())) == 7
     names = {path.stem for path in (tmp_path / "out" / "labels" / "train").iterdir()}
     assert names == {path.stem for path in (tmp_path / "out" / "images" / "train").iterdir()}
+
+
+def test_corrected_boxes_are_for_the_classifier_alone(tiny: Path, tmp_path: Path) -> None:
+    dataset, config = load(tiny)
+    plain = prepare(dataset, config, tmp_path / "plain", on_photo=lambda: None)
+    corrected = tuple(replace(one, subjects=one.subjects[:1]) for one in dataset.val if one.subjects)[:2]
+    counted: list[None] = []
+    made = prepare(
+        replace(dataset, corrected=corrected), config, tmp_path / "out", on_photo=lambda: counted.append(None)
+    )
+    assert len(counted) == 14
+    assert made.val == tuple(relocate(source, tmp_path / "plain", tmp_path / "out") for source in plain.val)
+    *others, first, second = made.train
+    assert others == [relocate(source, tmp_path / "plain", tmp_path / "out") for source in plain.train]
+    assert [source.photo for source in (first, second)] == [one.photo for one in corrected]
+    assert [source.class_name for source in (first, second)] == [one.subjects[0].class_name for one in corrected]
+    assert first.file.is_file()
+    assert first.file not in [source.file for source in (*others, *made.val)]
+    for name in ("images", "labels"):
+        assert hash_files(tmp_path / "out" / name) == hash_files(tmp_path / "plain" / name)
+    assert made.detector is not None
+    assert plain.detector is not None
+    assert made.detector.photos == plain.detector.photos == 8
+
+
+def relocate(source: CropSource, old: Path, new: Path) -> CropSource:
+    return replace(source, file=new / source.file.relative_to(old))
+
+
+def test_corrected_photo_that_is_cut_off_is_left_out_and_said(tiny: Path, tmp_path: Path) -> None:
+    dataset, config = load(tiny)
+    photo = tmp_path / "cut.jpg"
+    photo.write_bytes(dataset.val[0].photo.read_bytes()[:1500])
+    made = prepare(
+        replace(dataset, corrected=(replace(dataset.val[0], photo=photo),)),
+        config,
+        tmp_path / "out",
+        on_photo=lambda: None,
+    )
+    assert [note.partition(" - ")[0] for note in made.notes] == [f"left out: {photo}"]
+    assert photo not in [source.photo for source in made.train]
 
 
 def test_no_photo_left_is_an_error(tiny: Path, tmp_path: Path) -> None:

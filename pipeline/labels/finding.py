@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -29,8 +30,12 @@ def find_label(photo: Path) -> Path | None:
     return next(iter(find_labels(photo)), None)
 
 
-def find_labels(photo: Path) -> list[Path]:
+def find_labels(photo: Path, folders: Iterable[Path] | None = None) -> list[Path]:
     """All labels of a photo, the one that is used first.
+
+    Args:
+        photo: its file.
+        folders: where to look; by default wherever its label may lie.
 
     Raises:
         DataError: a folder may not be read.
@@ -39,7 +44,7 @@ def find_labels(photo: Path) -> list[Path]:
     suffixes = [spelling for suffix in LABEL_SUFFIXES for spelling in (suffix, suffix.upper())]
     names = [f"{stem}{suffix}" for suffix in suffixes for stem in stems]
     found: list[Path] = []
-    for folder in dict.fromkeys(label_folders(photo.parent)):
+    for folder in dict.fromkeys(label_folders(photo.parent) if folders is None else folders):
         for name in names:
             label = folder / name
             if name.lower() != CLASS_LIST and _is_file(label) and not any(_is_same(label, one) for one in found):
