@@ -4,10 +4,12 @@ PYTHON ?= python3
 DATA = data.yaml
 PHOTOS =
 NAMES =
+RESULTS =
+WORKBOOK =
 OUT =
 
 # Recipes read these from their environment, as "$$PHOTOS": no path is ever pasted into a command, whatever it holds.
-export DATA PHOTOS NAMES OUT
+export DATA PHOTOS NAMES RESULTS WORKBOOK OUT
 
 READY = .venv/.ready
 LABEL_READY = .venv/.ready-label
@@ -21,11 +23,11 @@ DATA_IF_GIVEN = $(if $(filter command,$(origin DATA)),--data "$$DATA")
 BENCHMARKS = $(filter-out benchmarks/draw_%,$(wildcard benchmarks/[a-z]*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup doctor label train check predict evaluate sample init import test test-slow lint format lock bench clean photos-given
+.PHONY: help setup doctor label train check predict report correct evaluate sample init import test test-slow lint format lock bench clean photos-given results-given workbook-given
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo 'Settings: DATA=data.yaml  PHOTOS=folder  NAMES="a, b"  OUT=folder  PYTHON=python3; a $$ in a path is written $$$$'
+	@echo 'Settings: DATA=data.yaml  PHOTOS=folder  NAMES="a, b"  RESULTS=folder  WORKBOOK=file  OUT=folder  PYTHON=python3; a $$ in a path is written $$$$'
 
 setup: ## Make .venv and install the packages that requirements.lock names (done by itself where needed)
 	@$(PYTHON) -m pipeline setup
@@ -44,6 +46,12 @@ check: $(READY) ## Say what is wrong with the photos and labels of DATA, with a 
 
 predict: photos-given $(READY) ## Sort the subjects in PHOTOS (a folder, pattern, list or URL) into a spreadsheet, in OUT where given
 	@$(CROPSORT) predict --data "$$DATA" $${OUT:+--out "$$OUT"} -- "$$PHOTOS"
+
+report: results-given $(READY) ## Write the report of the results in the folder RESULTS anew; the workbook to OUT (out.xlsx) where given
+	@$(CROPSORT) report $${OUT:+--out "$$OUT"} -- "$$RESULTS"
+
+correct: workbook-given $(READY) ## Make training data for DATA of the corrections in WORKBOOK, a report's; asks before it changes anything
+	@$(CROPSORT) correct --data "$$DATA" -- "$$WORKBOOK"
 
 evaluate: $(READY) ## Score the trained pair on the test photos of DATA
 	@$(CROPSORT) evaluate --data "$$DATA"
@@ -90,6 +98,12 @@ clean: ## Remove caches and build outputs; .venv, weights, runs and reports stay
 # Stands before $(READY): who forgot PHOTOS hears it before 6 GB are fetched.
 photos-given:
 	@: $(if $(PHOTOS),,$(error PHOTOS is empty - expected a folder of photos - make $(MAKECMDGOALS) PHOTOS="my photos"))
+
+results-given:
+	@: $(if $(RESULTS),,$(error RESULTS is empty - expected the folder of a report - make $(MAKECMDGOALS) RESULTS=reports/photos))
+
+workbook-given:
+	@: $(if $(WORKBOOK),,$(error WORKBOOK is empty - expected a corrected report.xlsx - make $(MAKECMDGOALS) WORKBOOK=reports/photos/report.xlsx))
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m pipeline setup

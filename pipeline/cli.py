@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.apart_child import is_out_of_memory
+from pipeline.cli_options import DATA, Data, Json, Weights
+from pipeline.cli_report import correct, predict, report
 from pipeline.errors import CropsortError, OutOfMemoryError
 from pipeline.files import output_error
 
@@ -24,17 +26,10 @@ app = typer.Typer(
     help="From LabelImg boxes to a spreadsheet: find the subjects in photos, sort them, report them.",
 )
 
-Data = Annotated[Path, typer.Option("--data", help="The data.yaml of the data set.")]
-Weights = Annotated[
-    Path | None, typer.Option("--weights", help="Folder of the trained pair; by default weights/<data set>.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-
 Retune = Annotated[bool, typer.Option("--retune", help="Measure anew what fits into memory; training begins anew.")]
 
-Format = Literal["openvino", "onnx", "torchscript", "engine", "coreml"]
+ExportFormat = Literal["openvino", "onnx", "torchscript", "engine", "coreml"]
 
-_DATA = Path("data.yaml")
 _CTRL_C = 130
 _FOLDS = 3
 _debug = False
@@ -140,7 +135,7 @@ def import_photos(
 
 @app.command()
 def label(
-    data: Data = _DATA,
+    data: Data = DATA,
     part: Annotated[Literal["train", "val", "test", "all"], typer.Option(help="Which photos.")] = "all",
 ) -> None:
     """Open LabelImg on the data set, with its classes, its labels and its format; say what changed."""
@@ -152,7 +147,7 @@ def label(
 
 @app.command()
 def check(
-    data: Data = _DATA,
+    data: Data = DATA,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the page; by default runs/<data set>/check.")
     ] = None,
@@ -190,7 +185,7 @@ def check(
 
 @app.command()
 def split(
-    data: Data = _DATA,
+    data: Data = DATA,
     val: Annotated[float, typer.Option(help="Part of the photos for choosing epochs and thresholds.")] = 0.2,
     test: Annotated[float, typer.Option(help="Part of the photos for scoring; 0 leaves test as it is.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Another seed, another split.")] = 0,
@@ -218,7 +213,7 @@ def split(
 def convert(
     to: Annotated[Literal["yolo", "voc", "createml"], typer.Option("--to", help="The format.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the new labels; nothing there is overwritten.")],
-    data: Data = _DATA,
+    data: Data = DATA,
 ) -> None:
     """Write the labels in another of LabelImg's formats; the old ones stay."""
     from pipeline.convert import convert_labels
@@ -231,7 +226,7 @@ def convert(
 
 @app.command()
 def tune(
-    data: Data = _DATA,
+    data: Data = DATA,
     memory: Annotated[
         str | None,
         typer.Option("--memory", help="Limit, such as 3GB or 80%; by default data.yaml's, else what is free."),
@@ -256,7 +251,7 @@ def tune(
 
 
 @app.command()
-def train(data: Data = _DATA, retune: Retune = False) -> None:
+def train(data: Data = DATA, retune: Retune = False) -> None:
     """Train the detector and the classifier on a data set; a training that was stopped goes on."""
     from pipeline.config import read_config
 
@@ -272,7 +267,7 @@ def train(data: Data = _DATA, retune: Retune = False) -> None:
 
 @app.command()
 def evaluate(
-    data: Data = _DATA,
+    data: Data = DATA,
     on: Annotated[
         str, typer.Option(help="'val', 'test', or a folder of labelled photos; by default test if there is one.")
     ] = "",
@@ -308,89 +303,14 @@ def evaluate(
         print(f"{evaluation}\n\nwith pictures: {page}")
 
 
-@app.command()
-def predict(
-    photos: Annotated[
-        str,
-        typer.Argument(
-            metavar="PHOTOS",
-            help="A folder of photos, a photo, a pattern in quotes such as 'trip/**/*.jpg', a .txt with a path or URL "
-            "a line, a URL, or - for such lines on standard input.",
-        ),
-    ],
-    data: Data = _DATA,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder of the report; by default reports/<name of PHOTOS>.")
-    ] = None,
-    weights: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--weights",
-            help="Folder of the trained pair; by default weights/<data set>. Given several times, for the same "
-            "classes, the classifiers decide together on what the first detector finds.",
-        ),
-    ] = None,
-    submission: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID,LABEL",
-            help="Write submission.csv as well, as contests want it: a row a photo, its name without ending and the "
-            "class of its surest subject, empty where nothing was found; plain UTF-8, for a grader and not for Excel. "
-            "ID,LABEL names the columns.",
-        ),
-    ] = None,
-    gps: Annotated[
-        bool, typer.Option("--gps", help="Say where photos were taken; left out otherwise, as reports are shared.")
-    ] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Begin anew where an earlier run left results; by default it goes on.")
-    ] = False,
-    int8: Annotated[
-        bool,
-        typer.Option("--int8", help="On a CPU: networks in 8 bits, faster and a little less sure (see export)."),
-    ] = False,
-    boxes: Annotated[bool, typer.Option("--boxes", help="Also the photos with what was found drawn in.")] = False,
-    crops: Annotated[bool, typer.Option("--crops", help="Also the crops, in a folder a class.")] = False,
-    megadetector: Annotated[
-        bool, typer.Option("--megadetector", help="Also megadetector.json, for the programs that read that format.")
-    ] = False,
-    coco: Annotated[bool, typer.Option("--coco", help="Also coco.json.")] = False,
-) -> None:
-    """Find and sort the subjects in photos, and write workbook and CSVs; a run that was stopped goes on."""
-    from pipeline.submission import parse_header
-
-    header = None if submission is None else parse_header(submission)
-    from pipeline.console import make_console
-    from pipeline.predict import Extra, predict_photos
-    from pipeline.results import FAILED
-
-    asked: dict[Extra, bool] = {"boxes": boxes, "crops": crops, "megadetector": megadetector, "coco": coco}
-    made = predict_photos(
-        photos,
-        data,
-        weights=weights or [],
-        folder=out,
-        console=make_console(),
-        submission=header,
-        gps=gps,
-        int8=int8,
-        restart=restart,
-        extras=[extra for extra, wanted in asked.items() if wanted],
-    )
-    counts = ", ".join(f"{count} {status}" for status, count in made.counts.items())
-    print(f"{made.subjects} subjects in {made.counts.total()} files ({counts})")
-    print(f"report in {made.files.workbook}, tables in {made.files.detections} and {made.files.photos.name}")
-    print(*filter(None, (made.submission, *made.extras)), sep="\n", end="\n" if made.submission or made.extras else "")
-    failed = sum(made.counts[status] for status in FAILED)
-    if failed:
-        print(f"{failed} of the photos could not be read: the Photos sheet says why", file=sys.stderr)
-        raise typer.Exit(1)
+for _command in (predict, report, correct):
+    app.command()(_command)
 
 
 @app.command()
 def export(
     form: Annotated[
-        Format | None,
+        ExportFormat | None,
         typer.Option("--format", help="The format; engine is TensorRT's.", show_default=False),
     ] = None,
     int8: Annotated[
@@ -401,7 +321,7 @@ def export(
         Path | None,
         typer.Option("--photos", help="With --int8: photos to measure ranges on; by default those trained on."),
     ] = None,
-    data: Data = _DATA,
+    data: Data = DATA,
     weights: Weights = None,
 ) -> None:
     """Write the trained pair for other engines, to a folder beside its weights."""
@@ -454,7 +374,7 @@ def _told(error: Exception) -> Iterator[CropsortError]:
         yield OutOfMemoryError(f"memory ran out ({said})", remedy=remedy)
 
 
-def _export_format(pair: Path, form: Format, data: Path | None) -> None:
+def _export_format(pair: Path, form: ExportFormat, data: Path | None) -> None:
     from pipeline.config import read_config
     from pipeline.device import pick_device
     from pipeline.exporting import export_pair

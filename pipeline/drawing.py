@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pipeline.errors import PhotoError
 from pipeline.images import Pixels, open_photo, shrink
 from pipeline.naming import Taken, plain_parts
-from pipeline.pictures import OpenPhoto, PicturesMade, make_pictures
+from pipeline.pictures import OpenPhoto, PicturesMade, is_made_from, make_pictures
 from pipeline.plots import find_font, readable_names, shorten
 from pipeline.results import PhotoResult, Prediction
 
@@ -56,9 +56,7 @@ def write_drawn(
     root, taken, style = folder / BOXES, Taken(), _choose_style(tuple(class_names))
 
     def place(result: PhotoResult) -> list[Path]:
-        path = "/".join(plain_parts(result.photo))
-        stem = path[:-4] if path.lower().endswith(".jpg") else path
-        return [root / taken.claim(stem, ".jpg")]
+        return [root / _claim_name(result.photo, taken)]
 
     def draw(result: PhotoResult, source: Path | bytes) -> list[Pixels]:
         photo = open_photo(source, side=LONGEST_PX, name=result.photo)
@@ -68,6 +66,25 @@ def write_drawn(
         return [draw_predictions(pixels, result.predictions, style, scale=max(pixels.shape) / max(photo.size))]
 
     return make_pictures(results, open_source, [root], place=place, draw=draw, quality=_QUALITY)
+
+
+def list_drawn(results: Iterable[PhotoResult], folder: Path) -> dict[str, Path]:
+    """The drawn photos that are there, by their photo; those that an earlier run drew of other results are left out.
+
+    Args:
+        results: as for ``make_pictures``; not gone through where nothing was drawn.
+        folder: the report's.
+    """
+    root, taken = folder / BOXES, Taken()
+    if not root.is_dir():
+        return {}
+    found = ((one, root / _claim_name(one.photo, taken)) for one in results if one.predictions)
+    return {one.photo: path for one, path in found if is_made_from(path, one)}
+
+
+def _claim_name(photo: str, taken: Taken) -> str:
+    path = "/".join(plain_parts(photo))
+    return taken.claim(path[:-4] if path.lower().endswith(".jpg") else path, ".jpg")
 
 
 @dataclass(frozen=True, slots=True)

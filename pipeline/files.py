@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pipeline.errors import CropsortError, OutputError
 
 _LOCK = ".lock"
@@ -74,6 +72,8 @@ def claimed_folder(folder: Path, work: str, remedy: str) -> Iterator[None]:
         CropsortError: another process is at work there.
         OutputError: it cannot be written there.
     """
+    from filelock import FileLock, Timeout  # not above: LabelImg's process has nothing but the standard library
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _LOCK, timeout=0)

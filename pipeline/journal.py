@@ -7,7 +7,6 @@ one for each, in the order of their names.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import Counter
@@ -15,16 +14,18 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pipeline.errors import DataError
 from pipeline.files import claimed_folder, output_error, replacing
 from pipeline.report_folder import RunNote, check_note, write_note
+from pipeline.reported import forget_reports
 from pipeline.results import FAILED, PhotoResult, RecordedResults, Status, parse_line, to_json
 
 RESULTS = "results.jsonl"
 
 _SYNC_SECONDS = 2.0
+_NAME_RESULTS = "name a report's folder, or the results.jsonl in it"
 
 
 class _Row(NamedTuple):
@@ -36,17 +37,18 @@ class _Row(NamedTuple):
     modified_ns: int | None
 
 
+class _Lines(NamedTuple):
+    rows: dict[str, _Row]
+    end: int
+
+
 class Journal:
     """The results of a run; see ``open_journal``."""
 
-    def __init__(self, folder: Path, note: RunNote) -> None:
+    def __init__(self, folder: Path) -> None:
         self.path = folder / RESULTS
-        self._folder = folder
-        self._note = note
-        self._rows: dict[str, _Row] = {}
-        self._end = 0
+        self._rows, self._end = _load(self.path)
         self._synced = time.monotonic()
-        self._load()
         self._file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         self._file.truncate(self._end)
         self._file.seek(self._end)
@@ -65,6 +67,11 @@ class Journal:
     def count_subjects(self, photos: Iterable[str]) -> dict[str, int]:
         """How many subjects were found in each photo that there is a result of."""
         return {photo: self._rows[photo].subjects for photo in photos if photo in self._rows}
+
+    def list_results(self) -> RecordedResults:
+        """All results as they are now, in the order that ``finish`` has."""
+        wanted = _in_order(self._rows)
+        return RecordedResults(self.path, len(wanted), tuple((row.begin, row.length) for row in wanted))
 
     def append(self, result: PhotoResult) -> None:
         """Add a result, which replaces an earlier one of the photo, unless that says the same.
@@ -96,9 +103,8 @@ class Journal:
         Raises:
             OutputError: it cannot be written; what was there stays good.
         """
-        names = sorted(self._rows.keys() & set(photos), key=_sort_key)
-        wanted = [self._rows[name] for name in names]
-        if not self._is_laid_out(wanted):
+        wanted = _in_order({name: self._rows[name] for name in self._rows.keys() & set(photos)})
+        if not _is_laid_out(wanted, self._end):
             with replacing(self.path) as temporary, temporary.open("wb") as fresh:
                 for row in wanted:
                     self._file.seek(row.begin)
@@ -106,25 +112,7 @@ class Journal:
                 fresh.flush()
                 os.fsync(fresh.fileno())
                 self._file.close()  # Windows replaces no file that is open
-        return RecordedResults(self.path, len(names))
-
-    def is_reported(self) -> bool:
-        """Whether the report was made of what the results say now."""
-        return self._note.reported == self._digest()
-
-    def note_report(self, files: Iterable[Path]) -> None:
-        """Remember that the report was made of what the results say now.
-
-        Args:
-            files: the report's; they are on the disk before it is said that they are.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        for path in files:
-            _have_on_disk(path)
-        self._note = self._note._replace(reported=self._digest())
-        write_note(self._folder, self._note)
+        return RecordedResults(self.path, len(wanted))
 
     def close(self) -> None:
         """Leave what there is on the disk."""
@@ -141,49 +129,12 @@ class Journal:
         self._file.seek(self._end)
         return to_json(replace(earlier, seconds=result.seconds)) == to_json(result)
 
-    def _load(self) -> None:
-        if not self.path.exists():
-            return
-        try:
-            with self.path.open("rb") as lines:
-                for number, line in enumerate(lines, start=1):
-                    if not line.endswith(b"\n"):
-                        break
-                    self._keep(line, number)
-                    self._end += len(line)
-        except OSError as error:
-            raise output_error(error, self.path) from error
-
-    def _keep(self, line: bytes, number: int) -> None:
-        with suppress(DataError):  # zeros, as a power cut leaves: the photo is done again
-            result = parse_line(line, self.path, number)
-            self._rows[result.photo] = _row_of(result, self._end, len(line))
-
     def _sync(self) -> None:
         """Have the lines on the disk now and then: each by itself would cost more than its photo."""
         now = time.monotonic()
         if now - self._synced > _SYNC_SECONDS:
             os.fsync(self._file.fileno())
             self._synced = now
-
-    def _is_laid_out(self, wanted: list[_Row]) -> bool:
-        ends = [0, *(row.begin + row.length for row in wanted)]
-        return [row.begin for row in wanted] == ends[:-1] and ends[-1] == self._end
-
-    def _digest(self) -> str:
-        try:
-            with self.path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise output_error(error, self.path) from error
-
-
-def _have_on_disk(path: Path) -> None:
-    try:
-        with path.open("r+b") as file:
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise output_error(error, path) from error
 
 
 @contextmanager
@@ -201,13 +152,13 @@ def open_journal(folder: Path, note: RunNote, *, restart: bool = False) -> Itera
     """
     check_note(folder, note, restart=restart)
     with claimed_folder(folder, "run", "let it finish, or choose another folder: OUT=folder, or --out folder"):
-        earlier = check_note(folder, note, restart=restart)
+        check_note(folder, note, restart=restart)
         try:
             if restart:
                 (folder / RESULTS).unlink(missing_ok=True)
-            kept = note._replace(reported="" if restart or earlier is None else earlier.reported)
-            write_note(folder, kept)
-            journal = Journal(folder, kept)
+                forget_reports(folder)
+            write_note(folder, note)
+            journal = Journal(folder)
         except OSError as error:
             raise output_error(error, folder / RESULTS) from error
         try:
@@ -216,10 +167,67 @@ def open_journal(folder: Path, note: RunNote, *, restart: bool = False) -> Itera
             journal.close()
 
 
+def read_recorded(path: Path) -> RecordedResults:
+    """The results that a run wrote, also one that was stopped: a row for each photo, in the order that ``finish`` has.
+
+    Nothing is written. The results have ``spans`` where the run was stopped before its end.
+
+    Raises:
+        DataError: the file cannot be read, or holds no result at all.
+    """
+    try:
+        with path.open("rb") as file:
+            rows, end = _find_lines(file, path)
+            file.seek(end)
+            tail = file.read()
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror or error})", where=path, remedy=_NAME_RESULTS) from error
+    with suppress(DataError):  # whole but for the line end, as an editor may leave it
+        last = parse_line(tail, path, 0)
+        rows[last.photo] = _row_of(last, end, len(tail))
+        end += len(tail)
+        tail = b""
+    if not rows:
+        found = "is no file of results" if end + len(tail) else "no photo was done before the run was stopped"
+        raise DataError(found, where=path, remedy=_NAME_RESULTS if end + len(tail) else "run predict again")
+    wanted = _in_order(rows)
+    if _is_laid_out(wanted, end) and not tail:
+        return RecordedResults(path, len(wanted))
+    return RecordedResults(path, len(wanted), tuple((row.begin, row.length) for row in wanted))
+
+
+def _load(path: Path) -> _Lines:
+    if not path.exists():
+        return _Lines({}, 0)
+    try:
+        with path.open("rb") as file:
+            return _find_lines(file, path)
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def _find_lines(file: BinaryIO, path: Path) -> _Lines:
+    """The last line of each photo, and where the last whole line ends."""
+    rows, end = dict[str, _Row](), 0
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            break
+        with suppress(DataError):  # zeros, as a power cut leaves: the photo is done again
+            result = parse_line(line, path, number)
+            rows[result.photo] = _row_of(result, end, len(line))
+        end += len(line)
+    return _Lines(rows, end)
+
+
+def _in_order(rows: dict[str, _Row]) -> list[_Row]:
+    """As a list of files is sorted: folder by folder."""
+    return [rows[name] for name in sorted(rows, key=lambda name: name.split("/"))]
+
+
+def _is_laid_out(wanted: list[_Row], end: int) -> bool:
+    ends = [0, *(row.begin + row.length for row in wanted)]
+    return [row.begin for row in wanted] == ends[:-1] and ends[-1] == end
+
+
 def _row_of(result: PhotoResult, begin: int, length: int) -> _Row:
     return _Row(begin, length, result.status, len(result.predictions), result.file_bytes, result.modified_ns)
-
-
-def _sort_key(photo: str) -> list[str]:
-    """As a list of files is sorted: folder by folder."""
-    return photo.split("/")

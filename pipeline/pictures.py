@@ -99,6 +99,11 @@ def make_pictures(
     return PicturesMade(outcomes["made"], outcomes["kept"], outcomes["missing"])
 
 
+def is_made_from(picture: Path, result: PhotoResult) -> bool:
+    """Whether a file is a picture of ours, made from this very result."""
+    return _read_mark(picture) == _mark(result)
+
+
 def _make(
     task: _Task,
     open_photo: OpenPhoto,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from pipeline.errors import CropsortError, OutputError
@@ -31,14 +31,12 @@ class RunNote(NamedTuple):
         weights: hash of the files of each pair, in their order.
         settings: what else the results depend on, by the option that says it.
         version: of the record.
-        reported: hash of the results that the report was last made of.
     """
 
     photos: str
     weights: tuple[str, ...]
     settings: dict[str, bool | float]
     version: int = RECORD_VERSION
-    reported: str = ""
 
 
 def check_note(folder: Path, note: RunNote, *, restart: bool = False) -> RunNote | None:
@@ -55,7 +53,7 @@ def check_note(folder: Path, note: RunNote, *, restart: bool = False) -> RunNote
     Raises:
         CropsortError: it is another's; says what differs.
     """
-    before = _read_note(folder)
+    before = read_note(folder)
     # What is typed in one Unicode form and completed by a shell in the other is one folder on a Mac.
     if before is not None and normalize("NFC", before.photos) != normalize("NFC", note.photos):
         raise CropsortError(f"holds the report of {before.photos}", where=folder, remedy=_CHOOSE)
@@ -76,12 +74,13 @@ def write_note(folder: Path, note: RunNote) -> None:
     write_durably(folder / _RUN, (json.dumps(note._asdict(), ensure_ascii=False) + "\n").encode())
 
 
-def _read_note(folder: Path) -> RunNote | None:
+def read_note(folder: Path) -> RunNote | None:
     """What is kept there; None where there is nothing or it is damaged, which keeps nobody from his report."""
     try:
         record = json.loads((folder / _RUN).read_text(encoding="utf-8"))
-        older = {"weights": (), "settings": {}, "version": 1} | record
-        return RunNote(**{**older, "photos": str(record["photos"]), "weights": tuple(older["weights"])})
+        older: dict[str, Any] = {"weights": (), "settings": {}, "version": 1} | record
+        older |= {"photos": str(record["photos"]), "weights": tuple(older["weights"])}
+        return RunNote(**{name: older[name] for name in RunNote._fields if name in older})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -113,17 +112,20 @@ def _in_words(name: str, value: bool | float | None) -> str:
     return f"{name} {value}"
 
 
-def keep_edited(folder: Path) -> None:
+def keep_edited(workbook: Path) -> None:
     """A workbook from before may hold somebody's notes: it stays, under the time it was last saved at.
+
+    Args:
+        workbook: where another is to be written.
 
     Raises:
         OutputError: a program has it open.
     """
-    workbook = folder / "report.xlsx"
     if not workbook.exists():
         return
     saved = datetime.fromtimestamp(workbook.stat().st_mtime).astimezone()
-    names = (f"report-{saved:%Y%m%d-%H%M%S}{addition}.xlsx" for addition in ("", *(f"-{n}" for n in range(2, 1000))))
+    additions = ("", *(f"-{number}" for number in range(2, 1000)))
+    names = (f"{workbook.stem}-{saved:%Y%m%d-%H%M%S}{addition}{workbook.suffix}" for addition in additions)
     try:
         workbook.rename(next(path for path in map(workbook.with_name, names) if not path.exists()))
     except OSError as error:

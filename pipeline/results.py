@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 from pipeline.boxes import Box
 from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.frames import TableName
 
 T = TypeVar("T")
 
@@ -142,18 +147,41 @@ class RecordedResults:
     Args:
         path: the file, JSON lines.
         count: how many there are in it.
+        spans: where in the file the lines begin, and how many bytes they have, in their order; None where it holds them
+            one after the other and nothing else.
     """
 
     path: Path
     count: int
+    spans: Sequence[tuple[int, int]] | None = None
 
     def __iter__(self) -> Iterator[PhotoResult]:
         """See ``read_results``."""
-        return read_results(self.path)
+        return read_results(self.path) if self.spans is None else _read_spans(self.path, self.spans)
 
     def __len__(self) -> int:
         """See ``Results``."""
         return self.count
+
+    def to_dataframe(self, table: TableName = "detections") -> pd.DataFrame:
+        """A table of the report: numbers are numbers, dates are dates, and what is not known is missing.
+
+        Args:
+            table: ``detections``, a row a subject, or ``photos``, a row a file.
+
+        Raises:
+            ValueError: there is no such table.
+            DataError: the file cannot be read, or a line is not a photo's result.
+
+        Example:
+            >>> from pipeline import read_report
+            >>> frame = read_report("reports/val").to_dataframe()  # doctest: +SKIP
+            >>> frame.groupby("class").class_confidence.mean()  # doctest: +SKIP
+        """
+        from pipeline.frames import make_frame
+        from pipeline.recorded import describe
+
+        return make_frame(self, describe(self).run, table)
 
 
 def to_json(result: PhotoResult) -> str:
@@ -191,6 +219,16 @@ def read_results(path: Path) -> Iterator[PhotoResult]:
         raise DataError(f"cannot be read ({error})", where=path, remedy="run predict again") from error
 
 
+def _read_spans(path: Path, spans: Sequence[tuple[int, int]]) -> Iterator[PhotoResult]:
+    try:
+        with path.open("rb") as file:
+            for number, (begin, length) in enumerate(spans, start=1):
+                file.seek(begin)
+                yield parse_line(file.read(length), path, number)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error})", where=path, remedy="run predict again") from error
+
+
 def parse_line(line: str | bytes, path: Path, number: int) -> PhotoResult:
     """What a line of JSON says; ``path`` and ``number`` say in an error where it stands.
 
@@ -199,7 +237,7 @@ def parse_line(line: str | bytes, path: Path, number: int) -> PhotoResult:
     """
     try:
         return _from_record(json.loads(line))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"not a photo's result ({error})",
             where=path,
@@ -220,6 +258,8 @@ def _prediction_record(prediction: Prediction) -> dict[str, Any]:
 
 
 def _from_record(record: dict[str, Any]) -> PhotoResult:
+    if not isinstance(record["photo"], str):
+        raise TypeError(f"photo must be a text, got {record['photo']!r}")
     return PhotoResult(
         photo=record["photo"],
         status=record["status"],

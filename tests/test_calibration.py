@@ -94,7 +94,9 @@ def test_nothing_has_no_loss_and_no_error_and_needs_no_temperature() -> None:
 
 
 @pytest.mark.parametrize(("sharpness", "low", "high"), [(3, 2.4, 3.3), (0.5, 0.45**0.5, 0.65**0.5), (1, 1, 1)])
-def test_temperature_undoes_what_is_too_sure_and_half_of_what_is_not_sure_enough(sharpness: float, low: float, high: float) -> None:
+def test_temperature_undoes_what_is_too_sure_and_half_of_the_contrary(
+    sharpness: float, low: float, high: float
+) -> None:
     assert low <= fit_temperature(*draw(300, sharpness=sharpness)) <= high
 
 

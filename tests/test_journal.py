@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.boxes import Box
 from pipeline.environment import ROOT
-from pipeline.errors import CropsortError, OutputError
-from pipeline.journal import RESULTS, open_journal
+from pipeline.errors import CropsortError, DataError, OutputError
+from pipeline.journal import RESULTS, open_journal, read_recorded
 from pipeline.report_folder import RunNote
 from pipeline.results import Detection, PhotoResult, Prediction, read_results, to_json
 
@@ -120,25 +120,55 @@ def test_same_failure_again_is_nothing_new(tmp_path: Path) -> None:
     write(tmp_path, make("a.jpg"), failed)
     before = (tmp_path / RESULTS).read_bytes()
     with open_journal(tmp_path, NOTE) as journal:
-        journal.note_report([])
         journal.append(replace(failed, seconds=0.2))
-        assert journal.is_reported()
+        assert (tmp_path / RESULTS).read_bytes() == before
         journal.append(replace(failed, error="another"))
-        assert not journal.is_reported()
         journal.finish(["a.jpg", "b.jpg"])
     assert (tmp_path / RESULTS).read_bytes() == before.replace(b"its end is missing", b"another")
 
 
-def test_report_is_of_these_results_until_they_change(tmp_path: Path) -> None:
+def test_results_of_a_run_that_was_stopped_are_read_as_it_would_leave_them(tmp_path: Path) -> None:
+    path = tmp_path / RESULTS
+    write(tmp_path, *map(make, NAMES))
+    with path.open("ab") as file:
+        file.write(bytes(50) + b"\n")  # zeros, as a power cut leaves
+        file.write(f"{to_json(make('a.jpg', seconds=9.0))}\n{to_json(make('new.jpg'))[:-5]}".encode())
+    before = path.read_bytes()
+    results = read_recorded(path)
+    assert path.read_bytes() == before
+    rows = {one.photo: one.seconds for one in results}
+    assert list(rows.items()) == [("a/z.jpg", 0.5), ("a.jpg", 9.0), ("b.jpg", 0.5), ("밤/c.jpg", 0.5)]
+    assert (len(results), results.spans is not None) == (4, True)
+    assert list(results) == list(results)
     with open_journal(tmp_path, NOTE) as journal:
-        journal.append(make("a.jpg"))
-        assert not journal.is_reported()
-        journal.finish(["a.jpg"])
-        journal.note_report([])
-    with open_journal(tmp_path, NOTE) as journal:
-        assert journal.is_reported()
-        journal.append(make("b.jpg"))
-        assert not journal.is_reported()
+        assert list(journal.list_results()) == list(results)
+        finished = journal.finish(NAMES)
+    assert read_recorded(path) == finished
+    assert finished.spans is None
+
+
+def test_whole_line_that_lacks_its_line_end_is_a_result(tmp_path: Path) -> None:
+    path = tmp_path / RESULTS
+    path.write_text(f"{to_json(make('a.jpg'))}\n{to_json(make('b.jpg'))}", encoding="utf-8")
+    results = read_recorded(path)
+    assert ([one.photo for one in results], results.spans) == (["a.jpg", "b.jpg"], None)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG\r\n\x1a\n\xff\n", b"photo,class\na.jpg,novel\n", b"{}\n", b"[3]", b'{"photo": 3}']
+)
+def test_file_that_holds_no_results_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other").write_bytes(content)
+    with pytest.raises(DataError, match="is no file of results - name a report's folder, or the"):
+        read_recorded(tmp_path / "other")
+
+
+def test_results_that_nothing_was_done_of_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / RESULTS).touch()
+    with pytest.raises(DataError, match="no photo was done before the run was stopped - run predict again"):
+        read_recorded(tmp_path / RESULTS)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_recorded(tmp_path / "none" / RESULTS)
 
 
 @pytest.mark.parametrize(

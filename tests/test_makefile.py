@@ -15,7 +15,8 @@ from pipeline.environment import ROOT
 MAKE = shutil.which("make")
 pytestmark = pytest.mark.skipif(MAKE is None or os.name == "nt", reason="needs make and a POSIX shell")
 
-TARGETS = ["setup", "doctor", "label", "train", "check", "predict", "evaluate", "sample", "init", "import"]
+TARGETS = ["setup", "doctor", "label", "train", "check", "predict", "report", "correct"]
+TARGETS += ["evaluate", "sample", "init", "import"]
 TARGETS += ["test", "test-slow", "lint", "format", "lock", "bench", "clean"]
 STAND_IN = """\
 #!/bin/sh
@@ -129,6 +130,30 @@ def test_import_is_given_the_photos_and_where_to(project: Path) -> None:
 def test_check_is_given_data_and_the_folder_of_the_page(project: Path) -> None:
     run_make(project, "check", "DATA=내 data.yaml", "OUT=my page")
     assert read_call(project) == ["-m", "pipeline", "check", "--data", "내 data.yaml", "--out", "my page"]
+
+
+def test_report_is_given_the_results_and_where_the_workbook_goes(project: Path) -> None:
+    run_make(project, "report", "RESULTS=reports/내 사진 (1)", "OUT=for kim.xlsx")
+    assert read_call(project) == ["-m", "pipeline", "report", "--out", "for kim.xlsx", "--", "reports/내 사진 (1)"]
+    run_make(project, "report", 'RESULTS=it\'s; a "b"')
+    assert read_call(project) == ["-m", "pipeline", "report", "--", 'it\'s; a "b"']
+
+
+def test_correct_is_given_the_workbook_and_the_data(project: Path) -> None:
+    run_make(project, "correct", "WORKBOOK=내 report `1`.xlsx", "DATA=내 data.yaml")
+    assert read_call(project) == ["-m", "pipeline", "correct", "--data", "내 data.yaml", "--", "내 report `1`.xlsx"]
+
+
+@pytest.mark.parametrize(("target", "wanted"), [("report", "RESULTS"), ("correct", "WORKBOOK")])
+def test_without_what_to_work_on_one_line_says_so_before_anything_is_set_up(
+    project: Path, target: str, wanted: str
+) -> None:
+    shown = run_make(project, target, **{wanted: "from the surroundings"})
+    assert shown.returncode == 2
+    assert shown.stderr.count("\n") == 1
+    assert f"{wanted} is empty - " in shown.stderr
+    assert f"make {target} {wanted}=" in shown.stderr
+    assert not (project / "set-up").exists()
 
 
 def test_sample_is_drawn_where_one_says(project: Path) -> None:

@@ -23,13 +23,15 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 
 from pipeline.environment import ROOT
-from pipeline.errors import CropsortError, DataError, WeightsError
+from pipeline.errors import CropsortError, DataError, OutputError, WeightsError
 from pipeline.predict import PredictRun, predict_folder, predict_photos
 from pipeline.results import PhotoResult, read_results
 from pipeline.road import Road
+from pipeline.run_info import read_info
 from pipeline.sorter import Sorter
 from pipeline.sources import Sources, default_folder, find_sources
 from pipeline.thumbnails import Thumbnails
+from pipeline.training import Training
 
 OUT = "report"
 
@@ -536,3 +538,87 @@ def test_weights_that_do_not_go_together_leave_no_report_behind(photos: Path, ea
     with pytest.raises(WeightsError, match="given twice"):
         predict_photos(photos, Path("data.yaml"), weights=[eager, eager], folder=Path(OUT), console=Console())
     assert not Path(OUT).exists()
+
+
+def test_what_was_run_is_kept_beside_its_results(photos: Path, eager: Path, here: Run) -> None:
+    (photos / "b" / "cut.jpg").unlink()
+    answer = here("predict", photos, "--weights", eager, "--out", OUT, "--format", "json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert Path(OUT, "detections.json").is_file()
+    assert answer.stdout.endswith(f"to look at in a browser: {Path(OUT, 'report.html')}\n")
+    run = read_info(Path(OUT))
+    assert run is not None
+    assert (run.photos, run.weights, run.hidden_files, run.language) == (photos.resolve(), eager, 1, "en")
+    assert run.finished is not None
+    card = json.loads((eager / "classifier.json").read_text(encoding="utf-8"))
+    assert run.trained_on == card["data_file"]
+    assert run.scores["top1_true"] == card["metrics"]["top1_true"]
+    assert not {"photos", "subjects", "confidence"} & set(run.scores)
+    assert {"device": "cpu", "engine": "openvino", "int8": "no", "iou": "0.6"}.items() <= run.settings.items()
+    assert run.settings["detector"] == "yolov5n, 64 px"
+    assert run.settings["batch"].isdecimal()
+    assert run.settings["sure_from"] == f"{card['sure_from']:.4g}"
+
+
+def test_run_that_breaks_off_is_described_as_one_that_was_stopped(photos: Path, sorter: Sorter, here: Run) -> None:
+    predict(photos, sorter)
+    shutil.rmtree(Path(OUT, "thumbnails"))
+    Path(OUT, "thumbnails").touch()  # no thumbnail can be written
+    shutil.copyfile(photos / "motion [1].jpg", photos / "new.jpg")
+    with pytest.raises(OutputError):
+        predict(photos, sorter)
+    run = read_info(Path(OUT))
+    assert run is not None
+    assert run.finished is None
+    Path(OUT, "thumbnails").unlink()
+    answer = here("report", OUT)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "the run was stopped before its end" in answer.stdout
+    predict(photos, sorter)
+    run = read_info(Path(OUT))
+    assert run is not None
+    assert run.finished is not None
+    assert len(sheet("Photos")) == 5
+
+
+def test_report_that_is_made_anew_keeps_when_the_results_were_made(photos: Path, sorter: Sorter) -> None:
+    (photos / "b" / "cut.jpg").unlink()
+    predict(photos, sorter)
+    before = read_info(Path(OUT))
+    Path(OUT, "report.xlsx").unlink()
+    predict(photos, sorter)
+    assert read_info(Path(OUT)) == before
+    assert Path(OUT, "report.xlsx").is_file()
+
+
+def test_photos_with_boxes_are_there_before_the_report_that_links_to_them(photos: Path, sorter: Sorter) -> None:
+    console = Console(file=io.StringIO())
+    predict(photos, sorter)
+    made = predict_folder(
+        photos, sorter, weights=Path("weights"), folder=Path(OUT), console=console, extras=["coco", "boxes"]
+    )
+    assert [line.split()[0] for line in made.extras] == ["COCO's", "boxes"]
+    book = openpyxl.load_workbook(Path(OUT, "report.xlsx"))
+    links = [cell.hyperlink.target for row in book["Photos"].iter_rows() for cell in row if cell.hyperlink]
+    assert sum("boxes" in link for link in links) == 2
+    before = hash_files(Path(OUT).resolve())
+    predict(photos, sorter)
+    assert hash_files(Path(OUT).resolve()) == before
+
+
+@pytest.mark.slow
+def test_report_is_in_the_language_of_data_yaml(
+    home: Path, trained: Training, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = photos.parent / "data.yaml"
+    text = (home / "data.yaml").read_text(encoding="utf-8")
+    out, console = photos.parent / OUT, Console(file=io.StringIO())
+    (photos / "b" / "cut.jpg").unlink()
+    assert trained.weights == home / "weights" / "tiny"
+    monkeypatch.chdir(home)
+    for language in ("en", "ko"):
+        data.write_text(f"{text}report: {{language: {language}}}\n", encoding="utf-8")
+        made = predict_photos(photos, data, weights=[], folder=out, console=console)
+        sheets = openpyxl.load_workbook(out / "report.xlsx").sheetnames
+        assert ("Detections" in sheets) is (language == "en")
+        assert made.fresh == (3 if language == "en" else 0)

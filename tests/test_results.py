@@ -84,6 +84,8 @@ def test_impossible_values_are_refused_when_made(make: Callable[[], object], sai
         *("", "{", "[]", "{}", "3", '{"photo": "a"}'),
         to_json(RESULTS[1]).replace("empty", "ok"),
         to_json(RESULTS[0]).replace('"sure": true', '"sure": "no"'),
+        to_json(RESULTS[1]).replace('"b.jpg"', "3"),
+        to_json(RESULTS[0]).replace('"probabilities": {', '"probabilities": [], "other": {'),
     ],
 )
 def test_line_that_is_no_result_is_told_with_its_number(tmp_path: Path, line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,7 +159,10 @@ def keep_single(folder: Path) -> None:
 @pytest.mark.slow
 def test_all_ways_are_trained_scored_and_not_trained_again(eager: Path, tiny: Path, here: Run) -> None:
     keep_single(tiny / "labels")
-    first = here("evaluate", "--cropping", "--weights", eager)
+    own = shutil.copytree(eager, tiny / "own")
+    record = json.loads((own / "classifier.json").read_text(encoding="utf-8")) | {"corrected": "0123"}
+    (own / "classifier.json").write_text(json.dumps(record), encoding="utf-8")
+    first = here("evaluate", "--cropping", "--weights", own)
     assert first.returncode == 0, first.stderr
     assert "training the classifier on" in first.stdout and "training a detector of" in first.stdout
     folder = tiny / "runs" / "tiny"
@@ -172,10 +176,13 @@ def test_all_ways_are_trained_scored_and_not_trained_again(eager: Path, tiny: Pa
         assert low <= row["right_class_lead"] <= high
     assert whole["f1"] is None and 0 <= one["f1"] <= 1 and ours["seconds"] is None
     assert "learnt from the" in whole["why"]
-    assert record["notes"] == ["note: the pair was trained on other photos or labels than data.yaml names now"]
+    assert record["notes"] == [
+        "note: the pair was trained on other photos or labels than data.yaml names now",
+        "note: the two stages have also learnt from corrected boxes, from which the other ways cannot",
+    ]
     assert "What cropping is worth" in (folder / "evaluate" / "val" / "evaluate.html").read_text(encoding="utf-8")
     assert not list((folder / "worth").rglob("prepared"))
-    again = here("evaluate", "--cropping", "--weights", eager, "--json")
+    again = here("evaluate", "--cropping", "--weights", own, "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["worth"] == record
     assert "training" not in again.stderr.replace("was trained on", "")
