@@ -66,7 +66,7 @@ import: photos-given $(READY) ## Copy the phone photos in the folder PHOTOS as u
 	@$(CROPSORT) import $${OUT:+--out "$$OUT"} -- "$$PHOTOS"
 
 test: lint ## Lint, then the fast tests
-	@$(VENV_PYTHON) -m pytest -m "not slow and not gpu"
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n auto --maxprocesses 4 -m "not slow and not gpu"
 
 test-slow: $(READY) ## The tests that train something or open what was written in its program
 	@$(VENV_PYTHON) -m pytest -m slow

@@ -37,9 +37,9 @@ from pipeline.memory import MB
 from pipeline.report import make_tables, write_report
 from pipeline.results import Detection, PhotoResult, Prediction, RecordedResults, to_json
 from pipeline.run_info import RunInfo
-from pipeline.tables import Column, Summary, Table
 from pipeline.thumbnails import Thumbnails
 from pipeline.workbook import write_workbook
+from pipeline.workbook.tables import Column, Summary, Table
 
 GOALS = {"report": "<= 90 s, <= 500 MB", "plain": "<= 25 s"}
 PEERS = {"pandas-openpyxl": "openpyxl", "pandas-xlsxwriter": "xlsxwriter"}

@@ -12,7 +12,7 @@ from pipeline.cli_options import DATA, Data
 
 if TYPE_CHECKING:
     from pipeline.correcting import Plan
-    from pipeline.reporting import Report
+    from pipeline.report.reporting import Report
 
 Formats = Annotated[
     str,
@@ -69,7 +69,7 @@ def predict(
     formats: Formats = "csv",
 ) -> None:
     """Find and sort the subjects in photos, and write workbook, tables and page; a run that was stopped goes on."""
-    from pipeline.frames import parse_formats
+    from pipeline.report.frames import parse_formats
     from pipeline.submission import parse_header
 
     header = None if submission is None else parse_header(submission)
@@ -117,11 +117,11 @@ def report(
     formats: Formats = "csv",
 ) -> None:
     """Write workbook, tables and page of a run's results anew, also those of a run that was stopped."""
-    from pipeline.frames import parse_formats
+    from pipeline.report.frames import parse_formats
 
     wanted = parse_formats(formats)
     from pipeline.console import make_console
-    from pipeline.reporting import report_results
+    from pipeline.report.reporting import report_results
 
     _tell(report_results(results, workbook=out, language=language, formats=wanted, console=make_console()))
 

@@ -21,9 +21,9 @@ from pipeline.corrections.sheets import PHOTOS, RESULTS, Answers, read_answers
 from pipeline.corrections.verdicts import find_class, understand
 from pipeline.errors import DataError
 from pipeline.journal import RESULTS as RESULTS_FILE
-from pipeline.notes import read_note
 from pipeline.recorded import describe, read_report
 from pipeline.run_info import RunInfo
+from pipeline.workbook.notes import read_note
 
 __all__ = ["Outcome", "Plan", "correct_workbook", "preview"]
 

@@ -18,8 +18,8 @@ from typing import BinaryIO, NamedTuple
 
 from pipeline.errors import DataError
 from pipeline.files import claimed_folder, output_error, replacing
+from pipeline.report.reported import forget_reports
 from pipeline.report_folder import RunNote, check_note, write_note
-from pipeline.reported import forget_reports
 from pipeline.results import FAILED, PhotoResult, RecordedResults, Status, parse_line, to_json
 
 RESULTS = "results.jsonl"

@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from pipeline.errors import DataError
 from pipeline.files import replacing
 from pipeline.report import csv_value, write_csv
-from pipeline.tables import Column
+from pipeline.workbook.tables import Column
 
 Status = Literal["copied", "kept", "refused", "unreadable", "unsupported"]
 """``copied``: written in this run; ``kept``: written by an earlier one; ``refused``: another file is in its

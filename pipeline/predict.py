@@ -13,10 +13,10 @@ from rich.console import Console
 from pipeline.config import read_config
 from pipeline.errors import CropsortError
 from pipeline.extras import Extra
-from pipeline.frames import Format
 from pipeline.journal import RESULTS, open_journal
 from pipeline.listing import is_photo
 from pipeline.predict_run import PredictRun, SortingRun, describe_run
+from pipeline.report.frames import Format
 from pipeline.report_folder import RunNote
 from pipeline.results import read_results
 from pipeline.run_info import Language

@@ -16,10 +16,10 @@ from pipeline import __version__
 from pipeline.console import Following, libraries_hushed
 from pipeline.errors import DataError
 from pipeline.extras import Extra, make_extra
-from pipeline.frames import Format
 from pipeline.journal import Journal
+from pipeline.report.frames import Format
+from pipeline.report.reporting import Report, is_reported, make_report
 from pipeline.report_folder import THUMBNAILS
-from pipeline.reporting import Report, is_reported, make_report
 from pipeline.results import RecordedResults, Status
 from pipeline.road import Road
 from pipeline.run_info import Language, RunInfo, read_info, write_info

@@ -14,7 +14,7 @@ from pipeline.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.frames import TableName
+    from pipeline.report.frames import TableName
 
 T = TypeVar("T")
 
@@ -178,8 +178,8 @@ class RecordedResults:
             >>> frame = read_report("reports/val").to_dataframe()  # doctest: +SKIP
             >>> frame.groupby("class").class_confidence.mean()  # doctest: +SKIP
         """
-        from pipeline.frames import make_frame
         from pipeline.recorded import describe
+        from pipeline.report.frames import make_frame
 
         return make_frame(self, describe(self).run, table)
 

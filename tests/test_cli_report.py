@@ -12,7 +12,7 @@ from conftest import Run, hash_files
 from rich.console import Console
 
 from pipeline.boxes import Box
-from pipeline.reporting import report_results
+from pipeline.report.reporting import report_results
 from pipeline.results import Detection, PhotoResult, Prediction, to_json
 from pipeline.run_info import RunInfo, write_info
 from pipeline.sample import KINDS, draw_photos

@@ -14,6 +14,7 @@ from typing import Literal
 import matplotlib as mpl
 import numpy as np
 import pytest
+from conftest import let_everyone_in
 from photos import ACE, KING, SIZE, voc, write_labelled, write_photo, write_text, yolo
 
 from pipeline.check import check_dataset
@@ -300,8 +301,7 @@ def test_folder_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
     write_text(tmp_path / "data.yaml", "train: train\nval: val\nnames: [ace, king]\n")
     config = read_config(tmp_path / "data.yaml")
     (tmp_path / "val").chmod(0)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    let_everyone_in(tmp_path)
     user = os.geteuid()
     try:
         if user == 0:

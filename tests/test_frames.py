@@ -14,8 +14,8 @@ import pytest
 from pipeline import read_report
 from pipeline.boxes import Box
 from pipeline.errors import CropsortError
-from pipeline.frames import make_frame, parse_formats, write_frames
 from pipeline.keys import photo_key, subject_key
+from pipeline.report.frames import make_frame, parse_formats, write_frames
 from pipeline.results import Detection, PhotoResult, Prediction, to_json
 from pipeline.run_info import RunInfo, write_info
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import let_everyone_in
 from photos import ACE, KING, createml, hash_files, voc, write_labelled, write_photo, write_text, yolo
 
 from pipeline.config import read_config
@@ -236,9 +237,8 @@ def test_unusable_label_leaves_nothing_behind(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_folder_that_may_not_be_written_to_is_an_output_error(tmp_path: Path) -> None:
     write_txt(tmp_path)
+    let_everyone_in(tmp_path)
     tmp_path.chmod(0o555)
-    for folder in (tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
     user = os.geteuid()
     try:
         if user == 0:

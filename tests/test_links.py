@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from pipeline.links import link_file, link_photo
+from pipeline.report.links import link_file, link_photo
 
 NAMES = [
     "공원 산책 #3.jpg",

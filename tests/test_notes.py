@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.notes import read_note, split_note
-from pipeline.tables import count_units
+from pipeline.workbook.notes import read_note, split_note
+from pipeline.workbook.tables import count_units
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import OutputError
-from pipeline.page_data import replacing_parts
+from pipeline.report.page_data import replacing_parts
 
 HOSTILE = "</script><img onerror=alert(1)>'\"\\\u2028\u2029\udcff\x00 사진"
 

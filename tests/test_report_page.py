@@ -15,9 +15,9 @@ import pytest
 
 from pipeline.boxes import Box
 from pipeline.errors import OutputError
-from pipeline.page_summary import NOT_SORTED
-from pipeline.page_words import choose_words
-from pipeline.report_page import write_report_page
+from pipeline.report.page import write_report_page
+from pipeline.report.page_summary import NOT_SORTED
+from pipeline.report.page_words import choose_words
 from pipeline.results import Detection, PhotoResult, Prediction
 from pipeline.run_info import Language, RunInfo
 from pipeline.thumbnails import Thumbnails
@@ -242,7 +242,7 @@ def test_each_language_has_every_word(language: Language, tmp_path: Path) -> Non
 
 
 def test_every_word_is_used() -> None:
-    names = ("report.html", "report.js", "page_summary.py")
+    names = ("report.html", "report.js", "report/page_summary.py")
     code = "".join(files("pipeline").joinpath(name).read_text(encoding="utf-8") for name in names)
     unused = [name for name in choose_words("en") if not re.search(rf"\b{name.removesuffix(' one')}\b", code)]
     by_their_value = {*NOT_SORTED, *(f"{status} one" for status in NOT_SORTED)}

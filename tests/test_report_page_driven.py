@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from pipeline.boxes import Box
-from pipeline.report_page import write_report_page
+from pipeline.report.page import write_report_page
 from pipeline.results import Detection, PhotoResult, Prediction
 from pipeline.run_info import Language, RunInfo
 from pipeline.thumbnails import Thumbnails

@@ -25,8 +25,8 @@ from pipeline.errors import CropsortError, DataError, OutputError
 from pipeline.images import encode_jpeg
 from pipeline.journal import open_journal
 from pipeline.recorded import describe, read_report
+from pipeline.report.reporting import Report, report_results
 from pipeline.report_folder import RunNote, write_note
-from pipeline.reporting import Report, report_results
 from pipeline.results import Detection, PhotoResult, Prediction, to_json
 from pipeline.run_info import RunInfo, read_info, write_info
 from pipeline.thumbnails import Thumbnails

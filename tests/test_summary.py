@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.report.summary import summarise
+from pipeline.report.survey import Doubt, Survey, Tally
+from pipeline.report.wording import Words
 from pipeline.results import STATUSES, Status
 from pipeline.run_info import RunInfo
-from pipeline.summary import summarise
-from pipeline.survey import Doubt, Survey, Tally
-from pipeline.tables import MAX_ROWS, Summary, Table, Value
-from pipeline.wording import Words
+from pipeline.workbook.tables import MAX_ROWS, Summary, Table, Value
 
 ENGLISH, KOREAN = Words("en"), Words("ko")
 

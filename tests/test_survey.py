@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import survey
 from pipeline.boxes import Box
+from pipeline.report import survey
+from pipeline.report.survey import Doubt, Survey, find_subjects, survey_results
 from pipeline.results import Detection, PhotoResult, Prediction
 from pipeline.run_info import RunInfo
-from pipeline.survey import Doubt, Survey, find_subjects, survey_results
 
 
 def _prediction(sure: bool = True, **probabilities: float) -> Prediction:

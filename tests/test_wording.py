@@ -13,14 +13,15 @@ import pytest
 
 import pipeline
 from pipeline.deciding import Rule
-from pipeline.korean import TEXTS
-from pipeline.meanings import COUNTED, MEANINGS
+from pipeline.report.korean import TEXTS
+from pipeline.report.meanings import COUNTED, MEANINGS
+from pipeline.report.wording import Words, all_forms
 from pipeline.results import STATUSES
-from pipeline.tables import SheetWords
-from pipeline.wording import Words, all_forms
+from pipeline.workbook.tables import SheetWords
 
 ENGLISH, KOREAN = Words("en"), Words("ko")
-SAYING = ("columns", "meanings", "sheets", "summary", "tables", "wording", "deciding", "results")
+_REPORT = ("columns", "meanings", "sheets", "summary", "wording")
+SAYING = (*(f"report/{name}" for name in _REPORT), "workbook/tables", "deciding", "results")
 """Modules that have the words of a report."""
 
 

@@ -20,9 +20,9 @@ from office import convert, sort_and_save
 from PIL import Image
 
 from pipeline.environment import ROOT
-from pipeline.notes import read_note
-from pipeline.tables import DATE, MAX_ROWS, PERCENT, TEXT, WHOLE, Column, SheetWords, Summary, Table, Value
 from pipeline.workbook import write_workbook
+from pipeline.workbook.notes import read_note
+from pipeline.workbook.tables import DATE, MAX_ROWS, PERCENT, TEXT, WHOLE, Column, SheetWords, Summary, Table, Value
 
 CLASSES = ("고양이", "강아지", "not a subject", "new class")
 LONG = tuple(f"아주 긴 이름의 종류 {number}" for number in range(40))

@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 
 from pipeline.errors import DataError
 from pipeline.labels import plain_name
-from pipeline.wording import all_forms
+from pipeline.report.wording import all_forms
 
 RESULTS, PHOTOS = "cropsort results", "cropsort photos"
 """Properties of the workbook: the folders of the results and of the photos."""

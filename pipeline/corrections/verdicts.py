@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from pipeline.corrections.sheets import Answer, forms, plain
 from pipeline.labels import plain_name
-from pipeline.tables import clean_text
-from pipeline.wording import NEW_CLASS, NOT_A_SUBJECT, YES
+from pipeline.report.wording import NEW_CLASS, NOT_A_SUBJECT, YES
+from pipeline.workbook.tables import clean_text
 
 _SHOWN_NAMES = 12
 

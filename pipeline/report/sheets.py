@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
-from pipeline.columns import (
+from pipeline.report.columns import (
     PhotoRow,
     fraction,
     photo_column,
@@ -17,12 +17,12 @@ from pipeline.columns import (
     subject_columns,
     translate,
 )
-from pipeline.links import link_photo
+from pipeline.report.links import link_photo
+from pipeline.report.survey import Subject, Survey, Tally, find_subjects
+from pipeline.report.wording import Words
 from pipeline.results import PhotoResult, Results
 from pipeline.run_info import RunInfo
-from pipeline.survey import Subject, Survey, Tally, find_subjects
-from pipeline.tables import COUNT, PERCENT, WHOLE, Column, Row, SheetWords, Table, is_web_address
-from pipeline.wording import Words
+from pipeline.workbook.tables import COUNT, PERCENT, WHOLE, Column, Row, SheetWords, Table, is_web_address
 
 _REMEDIES = {
     "unreadable": "Open it in a photo viewer and save it as a JPEG. If it does not open there, copy it from the camera"

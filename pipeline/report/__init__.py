@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files import output_error, replacing
+from pipeline.report.sheets import Report, list_tables, sheet_words
+from pipeline.report.summary import summarise
+from pipeline.report.survey import survey_results
+from pipeline.report.wording import Words
 from pipeline.results import PhotoResult, RecordedResults, Results
 from pipeline.run_info import RunInfo
-from pipeline.sheets import Report, list_tables, sheet_words
-from pipeline.summary import summarise
-from pipeline.survey import survey_results
-from pipeline.tables import Column, Table, Value, clean_text
-from pipeline.wording import Words
 from pipeline.workbook import write_workbook
+from pipeline.workbook.tables import Column, Table, Value, clean_text
 
 WORKBOOK = "report.xlsx"
 

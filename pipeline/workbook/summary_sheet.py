@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pipeline.sheet_cells import ROW_PT, Xlsx, add_sheet, cell_formats, header_formats, set_up_page, write_value
-from pipeline.tables import Row, SheetWords, Summary, Table, Value, clean_text
+from pipeline.workbook.cells import ROW_PT, Xlsx, add_sheet, cell_formats, header_formats, set_up_page, write_value
+from pipeline.workbook.tables import Row, SheetWords, Summary, Table, Value, clean_text
 
 _TITLE = {"bold": True, "font_size": 16}
 _HEADING = {"bold": True, "font_size": 12}

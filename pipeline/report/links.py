@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from pipeline.tables import clean_text, is_web_address
+from pipeline.workbook.tables import clean_text, is_web_address
 
 _SPECIAL = re.compile(r"""[%#? "<>\[\]^`{}|\\:\t\n\r]""")
 """What a link target must not hold as it is; Korean stays, in the Unicode form that the file's name has."""

@@ -15,13 +15,13 @@ from traceback import walk_tb
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.drop_downs import DropDowns
-from pipeline.notes import split_note
-from pipeline.sheet_cells import Xlsx
-from pipeline.sheet_names import SheetNames
-from pipeline.summary_sheet import SummarySheet
-from pipeline.table_sheet import TableSheets
-from pipeline.tables import SheetWords, Summary, Table, clean_text
+from pipeline.workbook.cells import Xlsx
+from pipeline.workbook.drop_downs import DropDowns
+from pipeline.workbook.notes import split_note
+from pipeline.workbook.sheet_names import SheetNames
+from pipeline.workbook.summary_sheet import SummarySheet
+from pipeline.workbook.table_sheet import TableSheets
+from pipeline.workbook.tables import SheetWords, Summary, Table, clean_text
 
 _NO_NOTES: Mapping[str, str] = MappingProxyType({})
 _ENGLISH = SheetWords()

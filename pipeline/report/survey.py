@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pipeline.results import PhotoResult, Prediction, Results, Status
 from pipeline.run_info import RunInfo
-from pipeline.tables import MAX_PICTURES, is_web_address
+from pipeline.workbook.tables import MAX_PICTURES, is_web_address
 
 SPREAD_PARTS = 10
 """Parts of the range of class confidence, 0 to 1, that boxes are counted in."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.keys import photo_key, subject_key
-from pipeline.links import link_file, link_photo, name_file
-from pipeline.meanings import COUNTED, MEANINGS
+from pipeline.report.links import link_file, link_photo, name_file
+from pipeline.report.meanings import COUNTED, MEANINGS
+from pipeline.report.survey import Subject
+from pipeline.report.wording import NEW_CLASS, NOT_A_SUBJECT, YES, Words
 from pipeline.results import PhotoResult
 from pipeline.run_info import RunInfo
-from pipeline.survey import Subject
-from pipeline.tables import COUNT, DATE, DEGREES, PERCENT, WHOLE, Column, Row, Value
-from pipeline.wording import NEW_CLASS, NOT_A_SUBJECT, YES, Words
+from pipeline.workbook.tables import COUNT, DATE, DEGREES, PERCENT, WHOLE, Column, Row, Value
 
 
 class PhotoRow(NamedTuple):

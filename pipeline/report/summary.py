@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.columns import translate
+from pipeline.report.columns import translate
+from pipeline.report.sheets import ClassRow, class_columns, count_classes
+from pipeline.report.survey import SPREAD_PARTS, Survey, Tally
+from pipeline.report.wording import Words
 from pipeline.results import Status
 from pipeline.run_info import RunInfo
-from pipeline.sheets import ClassRow, class_columns, count_classes
-from pipeline.survey import SPREAD_PARTS, Survey, Tally
-from pipeline.tables import COUNT, DATE, MAX_LINKS, MAX_PICTURES, MAX_ROWS, TEXT, WHOLE, Column, Summary, Table, Value
-from pipeline.wording import Words
+from pipeline.workbook.tables import (
+    COUNT,
+    DATE,
+    MAX_LINKS,
+    MAX_PICTURES,
+    MAX_ROWS,
+    TEXT,
+    WHOLE,
+    Column,
+    Summary,
+    Table,
+    Value,
+)
 
 _MEANING: dict[Status, str] = {
     "ok": "something found",

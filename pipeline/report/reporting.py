@@ -12,12 +12,12 @@ from rich.console import Console
 from pipeline.drawing import list_drawn
 from pipeline.errors import CropsortError, OutputError
 from pipeline.files import claimed_folder
-from pipeline.frames import Format, write_frames
 from pipeline.recorded import describe, read_report
 from pipeline.report import WORKBOOK, ReportFiles, write_report
+from pipeline.report.frames import Format, write_frames
+from pipeline.report.page import DATA, PAGE, write_report_page
+from pipeline.report.reported import digest_report, find_report, note_report
 from pipeline.report_folder import THUMBNAILS, keep_edited
-from pipeline.report_page import DATA, PAGE, write_report_page
-from pipeline.reported import digest_report, find_report, note_report
 from pipeline.results import PhotoResult, RecordedResults
 from pipeline.run_info import Language, RunInfo
 from pipeline.thumbnails import Thumbnails

@@ -9,17 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pipeline.links import link_file, link_photo
-from pipeline.page_data import replacing_parts
-from pipeline.page_summary import MOST_LISTED, describe
-from pipeline.page_words import choose_words
+from pipeline.report.links import link_file, link_photo
+from pipeline.report.page_data import replacing_parts
+from pipeline.report.page_summary import MOST_LISTED, describe
+from pipeline.report.page_words import choose_words
+from pipeline.report.survey import survey_results
+from pipeline.report.wording import Words
 from pipeline.report_folder import THUMBNAILS
 from pipeline.results import PhotoResult, Prediction, Results, Status
 from pipeline.run_info import RunInfo
-from pipeline.survey import survey_results
-from pipeline.tables import MAX_PICTURES
 from pipeline.thumbnails import name_pictures
-from pipeline.wording import Words
+from pipeline.workbook.tables import MAX_PICTURES
 
 PAGE = "report.html"
 DATA = "report-data"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import count
 
-from pipeline.tables import clean_text, count_units
+from pipeline.workbook.tables import clean_text, count_units
 
 _MAX_UNITS = 31
 _RESERVED = "history"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Generic
 
-from pipeline.drop_downs import DropDowns
-from pipeline.sheet_cells import CELL, Xlsx, add_sheet, cell_formats, header_formats, set_up_page, write_value
-from pipeline.sheet_names import SheetNames
-from pipeline.tables import (
+from pipeline.workbook.cells import CELL, Xlsx, add_sheet, cell_formats, header_formats, set_up_page, write_value
+from pipeline.workbook.drop_downs import DropDowns
+from pipeline.workbook.sheet_names import SheetNames
+from pipeline.workbook.tables import (
     MAX_LINKS,
     Column,
     Row,

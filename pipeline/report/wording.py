@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.korean import REASONS, TEXTS
+from pipeline.report.korean import REASONS, TEXTS
 from pipeline.run_info import Language
 
 NOT_A_SUBJECT, NEW_CLASS, YES = "not a subject", "new class", "yes"

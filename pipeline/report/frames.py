@@ -15,7 +15,7 @@ from pipeline.files import replacing
 from pipeline.json_lists import write_list
 from pipeline.results import Results
 from pipeline.run_info import RunInfo
-from pipeline.tables import COUNT, DATE, TEXT, WHOLE, Column, Table, Value
+from pipeline.workbook.tables import COUNT, DATE, TEXT, WHOLE, Column, Table, Value
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline.tables import TEXT, Column, Row, SheetWords, Value, clean_text
+from pipeline.workbook.tables import TEXT, Column, Row, SheetWords, Value, clean_text
 
 Xlsx = Any
 """A Workbook, Worksheet, Chart or Format: XlsxWriter ships no types."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from pipeline.sheet_cells import Xlsx, add_sheet
-from pipeline.tables import Column, SheetWords, clean_text, count_units
+from pipeline.workbook.cells import Xlsx, add_sheet
+from pipeline.workbook.tables import Column, SheetWords, clean_text, count_units
 
 _MAX_UNITS = 255
 _NOT_WITH_THE_CELLS = re.compile(r'[,"\x00-\x1f]|\A\s|\s\Z|\A\Z')

@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.links import link_photo
-from pipeline.page_words import choose_words
+from pipeline.report.links import link_photo
+from pipeline.report.page_words import choose_words
+from pipeline.report.summary import summarise
+from pipeline.report.survey import SPREAD_PARTS, Survey, Tally
+from pipeline.report.wording import Words
 from pipeline.results import FAILED, PhotoResult, Status
 from pipeline.run_info import RunInfo
-from pipeline.summary import summarise
-from pipeline.survey import SPREAD_PARTS, Survey, Tally
-from pipeline.tables import Summary, Value
-from pipeline.wording import Words
+from pipeline.workbook.tables import Summary, Value
 
 MOST_LISTED = 200
 """Files in a list; the workbook has all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import count, takewhile
 
-from pipeline.tables import count_units
+from pipeline.workbook.tables import count_units
 
 _MAX_UNITS = 255
 

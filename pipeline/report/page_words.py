@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.report.wording import Words
 from pipeline.run_info import Language
-from pipeline.wording import Words
 
 _ENGLISH = {
     "unreadable one": "{count} photo could not be read: see Problems below.",
