@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import json
@@ -159,6 +160,8 @@ def let_everyone_in(folder: Path) -> None:
     run = next(place for place, one in enumerate(folder.parents) if one.name.startswith("pytest-of-"))
     for one in (folder, *folder.parents[: run + 1]):
         one.chmod(0o755)
+    for encoding in ("utf-8-sig", "cp949"):  # Python itself may lie where that user cannot read
+        codecs.lookup(encoding)
 
 
 def hash_files(folder: Path) -> dict[str, str]:
