@@ -694,12 +694,12 @@ def test_pinned_batch_of_the_classifier_is_what_a_step_learns_from() -> None:
 
 
 @pytest.mark.parametrize(("device", "photos"), [("0", 63), ("cpu", 999)])
-def test_few_photos_are_predicted_one_by_one_without_measuring(device: str, photos: int) -> None:
+def test_few_photos_are_predicted_eight_at_a_time_without_measuring(device: str, photos: int) -> None:
     asked = ask("prediction", pins=Pins("yolov5n", 640), facts=replace(FACTS, photos=photos), device=device)
     assert next_trial(readings=[], **asked) is None
     fit = choose(readings=[], **asked)
-    reason = f"batch 1: {photos} photos are done before measuring would pay"
-    assert (fit.batch, fit.accumulate, fit.reasons[2]) == (1, 1, reason)
+    reason = f"batch 8: {photos} photos are done before measuring would pay"
+    assert (fit.batch, fit.accumulate, fit.reasons[2]) == (8, 1, reason)
     assert next_trial(readings=[], **asked | {"facts": replace(FACTS, photos=photos + 1)}) is not None
 
 

@@ -21,7 +21,7 @@ RESULTS = "results.jsonl"
 FINE = (0, 1)
 """Exit codes of a run that went to its end; 1 says that some photos could not be read."""
 
-_LOOK = 0.02
+_LOOK = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,9 @@ __all__ = [
 ]
 
 _DOUBTFUL = 1.25
+
+_FEW = 8
+"""Photos predicted at a time where there is nothing to measure: every core has one to work on, and little waits."""
 """A pinned batch that is predicted to take up to this part of the limit is measured before it is refused."""
 
 
@@ -227,7 +230,8 @@ def _why_model(case: Case, model: str, flaw: str = "", why_no_larger: str = "") 
 
 def _as_decided(case: Case, imgsz: int, size_reason: str) -> Fit:
     """Where there is nothing to measure."""
-    model, batch = case.models[0], case.pins.batch or 1
+    unmeasured = min(_FEW, case.facts.photos) if case.stage == "prediction" else 1
+    model, batch = case.models[0], case.pins.batch or unmeasured
     few = f"{case.facts.photos} photos are done before measuring would pay"
     reasons = size_reason, _why_model(case, model), f"batch {batch}: {few if case.pins.batch is None else 'as pinned'}"
     gathered = case.accumulate(batch)
