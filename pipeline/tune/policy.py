@@ -65,10 +65,10 @@ __all__ = [
 ]
 
 _DOUBTFUL = 1.25
+"""A pinned batch that is predicted to take up to this part of the limit is measured before it is refused."""
 
 _FEW = 8
 """Photos predicted at a time where there is nothing to measure: every core has one to work on, and little waits."""
-"""A pinned batch that is predicted to take up to this part of the limit is measured before it is refused."""
 
 
 def choose(
