@@ -31,8 +31,8 @@ from pipeline.weights import Cards
 if TYPE_CHECKING:
     from pipeline.sorter import Sorter
 
-_COUNTS = ("photos", "subjects", "confidence")
-"""What stands among the scores on a card and is none."""
+_UNTOLD = ("photos", "subjects", "confidence", "log_loss", "ece", "log_loss_uncalibrated", "ece_uncalibrated")
+"""What stands among the scores on a card and is none, or none for the readers of a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _pick_scores(cards: Cards) -> dict[str, float]:
     scores = cards.classifier.metrics
     if cards.detector is None:
         return {name: score for name, score in scores.items() if name == "top1_true"}
-    return {name: score for name, score in scores.items() if name not in _COUNTS}
+    return {name: score for name, score in scores.items() if name not in _UNTOLD}
 
 
 def _read_settings(cards: Cards, *, alone: bool) -> dict[str, str]:

@@ -74,7 +74,7 @@ def _detections(count: int = 30, **more: Any) -> Table[int]:
 
 
 def _write(path: Path, *tables: Table[Any], summary: Summary | None = None, **more: Any) -> Any:
-    write_workbook(path, summary or _summary(_counts("Classes", 3)), tables, **more)
+    write_workbook(path, summary or _summary(_counts("Classes", 3, chart="bars")), tables, **more)
     return openpyxl.load_workbook(path)
 
 
@@ -93,7 +93,11 @@ def _rules(sheet: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("book") / "내 보고서.xlsx"
-    summary = _summary(_counts("Confidence", 10, chart=True), _counts("Classes", 3), warnings=["1 photo is missing."])
+    summary = _summary(
+        _counts("Confidence", 10, chart="columns"),
+        _counts("Classes", 3, chart="bars"),
+        warnings=["1 photo is missing."],
+    )
     write_workbook(path, summary, [_detections(), _counts("Photos", 4)], notes=NOTES)
     return path
 
@@ -269,7 +273,7 @@ def test_text_is_text_wherever_it_stands(tmp_path: Path, text: str) -> None:
         Column("list", lambda _row: None, choices=(text, "a,b")),
     ]
     table = Table(text, columns, [1])
-    summary = Summary(text, text, [(text, text, TEXT)], [text], [replace(table, chart=True), table])
+    summary = Summary(text, text, [(text, text, TEXT)], [text], [replace(table, chart="columns"), table])
     book = _write(tmp_path / "a.xlsx", table, summary=summary, words=SheetWords(warnings=text))
     assert [cell.value.replace("_x005F_", "_") for cell in book.worksheets[1][2][:3]] == [text] * 3
     assert book["drop-down lists"]["A1"].value.replace("_x005F_", "_") == text
@@ -293,7 +297,7 @@ def test_messages_that_excel_has_no_room_for_are_refused(words: dict[str, str]) 
         SheetWords(**words)
 
 
-def test_the_last_table_is_bars_and_those_that_say_so_are_columns(book: Any) -> None:
+def test_tables_are_drawn_as_they_say(book: Any) -> None:
     sheet = book["Summary"]
     columns, bars = sheet._charts
     assert (columns.barDir, bars.barDir) == ("col", "bar")
@@ -306,8 +310,15 @@ def test_the_last_table_is_bars_and_those_that_say_so_are_columns(book: Any) -> 
 
 
 def test_no_chart_lies_over_another_or_over_a_table(tmp_path: Path) -> None:
-    wide = Table("Wide", [Column(f"column {number}", lambda row: row) for number in range(9)], range(2), chart=True)
-    tables = (wide, _counts("Few", 1, chart=True), _counts("Many", 20, chart=True), _counts("Last", 2))
+    wide = Table(
+        "Wide", [Column(f"column {number}", lambda row: row) for number in range(9)], range(2), chart="columns"
+    )
+    tables = (
+        wide,
+        _counts("Few", 1, chart="columns"),
+        _counts("Many", 20, chart="columns"),
+        _counts("Last", 2, chart="bars"),
+    )
     book = _write(tmp_path / "a.xlsx", summary=_summary(*tables))
     places = [chart.anchor for chart in book["Summary"]._charts]
     assert len(places) == 4
@@ -316,7 +327,7 @@ def test_no_chart_lies_over_another_or_over_a_table(tmp_path: Path) -> None:
 
 
 def test_tables_without_rows_are_written_and_not_drawn(tmp_path: Path) -> None:
-    summary = _summary(_counts("A", 0, chart=True), _counts("B", 0))
+    summary = _summary(_counts("A", 0, chart="columns"), _counts("B", 0))
     book = _write(tmp_path / "a.xlsx", _detections(0), summary=summary)
     assert book["Summary"]._charts == []
     assert book["Detections"].auto_filter.ref == "A1:J2"
@@ -330,7 +341,7 @@ from test_workbook import _counts, _detections, _summary
 from pipeline.workbook import write_workbook
 path, limits = Path(sys.argv[1]), (10, 300, 600, 900, 1500, 3000, 5000, 7000, 9000)
 tables = [_detections(5), _counts("Photos", 200)]
-summary = _summary(_counts("Classes", 3))
+summary = _summary(_counts("Classes", 3, chart="bars"))
 write_workbook(path, summary, tables)  # Python may write byte code
 for limit in limits:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

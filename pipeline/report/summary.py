@@ -19,6 +19,7 @@ from pipeline.workbook.tables import (
     MAX_ROWS,
     TEXT,
     WHOLE,
+    Chart,
     Column,
     Summary,
     Table,
@@ -86,9 +87,9 @@ def summarise(survey: Survey, run: RunInfo, words: Words) -> Summary:
         warnings=list(_list_warnings(survey, run, words)),
         tables=[
             _status_table(survey, words),
+            _class_table(survey, words),
             _spread_table(survey, words),
             *((_score_table(run, words),) if run.scores else ()),
-            _class_table(survey, words),
         ],
     )
 
@@ -192,7 +193,7 @@ def _spread_table(survey: Survey, words: Words) -> Table[_Part]:
     ]
     step = 100 // SPREAD_PARTS
     parts = [_Part(f"{step * place}–{step * (place + 1)} %", tally) for place, tally in enumerate(survey.spread)]
-    return Table(words("Confidence spread"), columns, parts, chart=survey.boxes > 0)
+    return Table(words("Confidence spread"), columns, parts, chart="columns" if survey.boxes else None)
 
 
 def _score_table(run: RunInfo, words: Words) -> Table[str]:
@@ -206,4 +207,5 @@ def _score_table(run: RunInfo, words: Words) -> Table[str]:
 
 
 def _class_table(survey: Survey, words: Words) -> Table[ClassRow]:
-    return Table(words("Boxes by class"), translate(class_columns(), words), count_classes(survey))
+    chart: Chart | None = "bars" if survey.boxes else None
+    return Table(words("Boxes by class"), translate(class_columns(), words), count_classes(survey), chart=chart)

@@ -99,13 +99,12 @@ class SummarySheet:
         place = max([_LEFTMOST_CHART, *(len(written.table.columns) for written in tables)])
         free = 0
         for written in tables:
-            last = written is tables[-1]
-            if written.first == written.end or not (last or written.table.chart):
+            rows, kind = written.end - written.first, written.table.chart
+            if not rows or kind is None:
                 continue
             top = max(free, written.first - 2)
-            rows = written.end - written.first
-            height = min(90 + 30 * rows, 1600) if last else _COLUMNS_HEIGHT_PX
-            chart = self._make_bars(written) if last else self._make_columns(written)
+            height = min(90 + 30 * rows, 1600) if kind == "bars" else _COLUMNS_HEIGHT_PX
+            chart = self._make_bars(written) if kind == "bars" else self._make_columns(written)
             chart.set_size({"width": _CHART_WIDTH_PX, "height": height})
             self._sheet.insert_chart(top, place, chart, {"x_offset": 24})
             free = top + math.ceil(height / _ROW_PX) + 1

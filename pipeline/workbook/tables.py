@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 Row = TypeVar("Row")
 
@@ -35,6 +35,10 @@ _MAX_TEXT_UNITS = 32_767
 
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to say: most control characters, and the halves of characters in undecodable file names."""
+
+
+Chart = Literal["bars", "columns"]
+"""Bars lie, columns stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Table(Generic[Row]):
         rows: from the top; those past ``max_rows`` go on on another sheet, "Photos 2" after "Photos".
         picture: gives a row's JPEG or PNG, shown left of the other columns, until there are ``max_pictures``.
         file_name: the stem of its CSV; empty for none.
-        chart: on the summary, whether it is drawn as columns, its second column over its first.
+        chart: what it is drawn as on the summary, its second column over its first; None for nothing.
         max_rows: below the header of a sheet, at most ``MAX_ROWS``.
         max_pictures: of the whole table.
     """
@@ -89,7 +93,7 @@ class Table(Generic[Row]):
     rows: Iterable[Row]
     picture: Callable[[Row], bytes | None] | None = None
     file_name: str = ""
-    chart: bool = False
+    chart: Chart | None = None
     max_rows: int = MAX_ROWS
     max_pictures: int = MAX_PICTURES
 
@@ -107,8 +111,7 @@ class Summary:
         headline: the result in one sentence.
         facts: name, value and number format of each.
         warnings: a sentence each.
-        tables: one below the other; the last is drawn as bars as well, its second column over its first, and others
-            as columns where they say so.
+        tables: one below the other, drawn beside themselves where they say so.
     """
 
     title: str
