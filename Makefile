@@ -69,7 +69,7 @@ test: lint ## Lint, then the fast tests
 	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n auto --maxprocesses 4 -m "not slow and not gpu"
 
 test-slow: $(READY) ## The tests that train something or open what was written in its program
-	@$(VENV_PYTHON) -m pytest -m slow
+	@$(VENV_PYTHON) -m pytest -n auto --maxprocesses 2 --dist loadfile -m slow
 
 lint: $(READY) ## Check style, layout and types
 	@$(VENV_PYTHON) -m ruff check .
