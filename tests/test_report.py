@@ -316,7 +316,7 @@ def test_photo_from_the_web_is_linked_to_where_it_is(tmp_path: Path) -> None:
 
 
 def test_the_counts_are_drawn(book: Any) -> None:
-    *_, chart = book["Summary"]._charts
+    chart, _spread = book["Summary"]._charts
     (series,) = chart.series
     names, counts = (str(part.f) for part in (series.cat.strRef or series.cat.numRef, series.val.numRef))
     (first,) = (cell.row for cell in book["Summary"]["A"] if cell.value == "고양이")

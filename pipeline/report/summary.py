@@ -19,7 +19,6 @@ from pipeline.workbook.tables import (
     MAX_ROWS,
     TEXT,
     WHOLE,
-    Chart,
     Column,
     Summary,
     Table,
@@ -207,5 +206,4 @@ def _score_table(run: RunInfo, words: Words) -> Table[str]:
 
 
 def _class_table(survey: Survey, words: Words) -> Table[ClassRow]:
-    chart: Chart | None = "bars" if survey.boxes else None
-    return Table(words("Boxes by class"), translate(class_columns(), words), count_classes(survey), chart=chart)
+    return Table(words("Boxes by class"), translate(class_columns(), words), count_classes(survey), chart="bars")
