@@ -244,13 +244,16 @@ def test_arrows_lead_through_the_crops_and_the_last_one_has_the_focus_then(folde
         note();
         for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowRight', 'ArrowLeft']) { press(key); note(); }
         const button = document.activeElement.id;
+        const closed = () => new Promise(done => one('#viewer').addEventListener('close', done, { once: true }));
+        let gone = closed();
         one('#viewer').close();
-        await until(() => document.activeElement.dataset.place);
+        await gone;
         const card = document.activeElement.title;
         all('.card')[119].click();
         press('ArrowRight'); note();
+        gone = closed();
         one('#close').click();
-        await until(() => document.activeElement.dataset.place === '120');
+        await gone;
         return { places, button, card, last: document.activeElement.dataset.place };
         """,
     )
