@@ -244,16 +244,15 @@ def test_arrows_lead_through_the_crops_and_the_last_one_has_the_focus_then(folde
         note();
         for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowRight', 'ArrowLeft']) { press(key); note(); }
         const button = document.activeElement.id;
-        const closed = () => new Promise(done => one('#viewer').addEventListener('close', done, { once: true }));
-        let gone = closed();
+        // The browser's own event comes when it likes, where time is not real.
+        const hear = () => { if (!one('#viewer').open) one('#viewer').dispatchEvent(new Event('close')); };
         one('#viewer').close();
-        await gone;
+        hear();
         const card = document.activeElement.title;
         all('.card')[119].click();
         press('ArrowRight'); note();
-        gone = closed();
         one('#close').click();
-        await gone;
+        hear();
         return { places, button, card, last: document.activeElement.dataset.place };
         """,
     )
