@@ -98,7 +98,7 @@ def predict(
     print(*filter(None, (made.submission, *made.extras)), sep="\n", end="\n" if made.submission or made.extras else "")
     failed = sum(made.counts[status] for status in FAILED)
     if failed:
-        print(f"{failed} of the photos could not be read: the Photos sheet says why", file=sys.stderr)
+        print(f"{failed} of the photos could not be read: the Problems sheet says why", file=sys.stderr)
         raise typer.Exit(1)
 
 

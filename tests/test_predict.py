@@ -86,7 +86,7 @@ def test_every_file_has_one_line_and_one_row(photos: Path, eager: Path, cropsort
     before = hash_files(photos)
     answer = cropsort("predict", photos, "--weights", eager, "--out", OUT, cwd=Path.cwd())
     assert answer.returncode == 1
-    assert answer.stderr == "1 of the photos could not be read: the Photos sheet says why\n"
+    assert answer.stderr == "1 of the photos could not be read: the Problems sheet says why\n"
     assert "in 4 files (" in answer.stdout
     lines = [json.loads(line) for line in Path(OUT, "results.jsonl").read_text(encoding="utf-8").splitlines()]
     status = {line["photo"]: line["status"] for line in lines}
