@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.report.links import link_photo
 from pipeline.report.page_words import choose_words
-from pipeline.report.summary import summarise
+from pipeline.report.summary import summarise, warn_of_hidden, warn_of_run
 from pipeline.report.survey import SPREAD_PARTS, Survey, Tally
 from pipeline.report.wording import Words
 from pipeline.results import FAILED, PhotoResult, Status
@@ -57,19 +57,12 @@ def describe(run: RunInfo, folder: Path, survey: Survey, listed: Listed) -> dict
 
 
 def _list_warnings(survey: Survey, run: RunInfo, said: Words) -> Iterator[str]:
-    if run.finished is None:
-        yield said("This report is partial: the run was stopped before its end. Run predict again: it goes on there.")
-    if survey.gone and not run.photos.exists():
-        yield said("The folder of photos is not there any more: links to photos lead nowhere.")
-    elif survey.gone:
-        one, many = "{count} file is not where it was", "{count} files are not where they were"
-        yield said.some(survey.gone, f"{one}: the link to it leads nowhere.", f"{many}: links to them lead nowhere.")
+    yield from warn_of_run(survey, run, said)
     words = choose_words(run.language)
     for status in NOT_SORTED:
         if count := survey.statuses[status]:
             yield words[f"{status} one" if count == 1 else status].format(count=_count(count))
-    if run.hidden_files:
-        yield said.some(run.hidden_files, "{count} hidden file was skipped.", "{count} hidden files were skipped.")
+    yield from warn_of_hidden(run, said)
 
 
 def _make_tiles(survey: Survey, words: Mapping[str, str], said: Words) -> list[dict[str, str]]:

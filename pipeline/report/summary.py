@@ -119,14 +119,17 @@ def _say_unsure(survey: Survey, words: Words) -> str:
 
 
 def _list_warnings(survey: Survey, run: RunInfo, words: Words) -> Iterator[str]:
-    if run.finished is None:
-        yield words("This report is partial: the run was stopped before its end. Run predict again: it goes on there.")
-    yield from _warn_of_moved(survey, run, words)
-    yield from _warn_of_files(survey, run, words)
+    yield from warn_of_run(survey, run, words)
+    yield from _warn_of_crops(survey, words)
+    yield from _warn_of_files(survey, words)
+    yield from warn_of_hidden(run, words)
     yield from _warn_of_limits(survey, words)
 
 
-def _warn_of_moved(survey: Survey, run: RunInfo, words: Words) -> Iterator[str]:
+def warn_of_run(survey: Survey, run: RunInfo, words: Words) -> Iterator[str]:
+    """That a run was stopped, and that its photos are not where they were; a sentence each."""
+    if run.finished is None:
+        yield words("This report is partial: the run was stopped before its end. Run predict again: it goes on there.")
     if survey.gone and not run.photos.exists():
         yield words("The folder of photos is not there any more: links to photos lead nowhere.")
     elif survey.gone:
@@ -135,6 +138,15 @@ def _warn_of_moved(survey: Survey, run: RunInfo, words: Words) -> Iterator[str]:
             "{count} file is not where it was: the link to it leads nowhere.",
             "{count} files are not where they were: links to them lead nowhere.",
         )
+
+
+def warn_of_hidden(run: RunInfo, words: Words) -> Iterator[str]:
+    """That files were skipped, in a sentence."""
+    if run.hidden_files:
+        yield words.some(run.hidden_files, "{count} hidden file was skipped.", "{count} hidden files were skipped.")
+
+
+def _warn_of_crops(survey: Survey, words: Words) -> Iterator[str]:
     if survey.crops_lost:
         yield words.some(
             survey.crops_lost,
@@ -143,7 +155,7 @@ def _warn_of_moved(survey: Survey, run: RunInfo, words: Words) -> Iterator[str]:
         )
 
 
-def _warn_of_files(survey: Survey, run: RunInfo, words: Words) -> Iterator[str]:
+def _warn_of_files(survey: Survey, words: Words) -> Iterator[str]:
     said: dict[Status, tuple[str, str]] = {
         "unreadable": (
             "{count} photo could not be read: see Problems.",
@@ -159,8 +171,6 @@ def _warn_of_files(survey: Survey, run: RunInfo, words: Words) -> Iterator[str]:
     for status, (one, many) in said.items():
         if survey.statuses[status]:
             yield words.some(survey.statuses[status], one, many)
-    if run.hidden_files:
-        yield words.some(run.hidden_files, "{count} hidden file was skipped.", "{count} hidden files were skipped.")
 
 
 def _warn_of_limits(survey: Survey, words: Words) -> Iterator[str]:
