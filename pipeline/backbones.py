@@ -61,12 +61,15 @@ def is_timm(model_name: str) -> bool:
 
 def head_parameters(network: nn.Module) -> list[nn.Parameter]:
     """Parameters of the last, classifying layer of what ``build_backbone`` made; of all where it has several."""
-    if isinstance(network, _Normalised):
-        heads = network.network.get_classifier()  # type: ignore[operator]  # nn.Module is typed as tensors alone
-        heads = heads if isinstance(heads, tuple) else (heads,)
-    else:
-        heads = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1:]
-    return [parameter for head in heads for parameter in head.parameters()]
+    return [parameter for head in head_layers(network) for parameter in head.parameters()]
+
+
+def head_layers(network: nn.Module) -> tuple[nn.Module, ...]:
+    """The last, classifying layer of what ``build_backbone`` made; all where it has several."""
+    if not isinstance(network, _Normalised):
+        return tuple([layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1:])
+    heads = network.network.get_classifier()  # type: ignore[operator]  # nn.Module is typed as tensors alone
+    return heads if isinstance(heads, tuple) else (heads,)
 
 
 def pretrained_tensors(model_name: str) -> Mapping[str, Tensor] | None:

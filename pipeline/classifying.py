@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline import yolo
 from pipeline.backbones import build_backbone
 from pipeline.calibration import Probabilities, apply_temperature
 from pipeline.device import torch_device
+from pipeline.embedding import Embedder
 from pipeline.engine import Engine, compiled_precision
 from pipeline.engine.cached import open_network
 from pipeline.engine.converting import Built, Recipe
@@ -53,9 +56,10 @@ class Classifier:
         count, precision = len(class_names), compiled_precision(engine)
         recipe = recipe_classifier(weights, class_count=count, imgsz=imgsz, test_flips=test_flips)
         network = open_network(weights, recipe, precision) if precision else None
-        self._look: Callable[[Sequence[Pixels]], Probabilities] = (
-            _Compiled(network) if network else _Torch(weights, count, imgsz, device, test_flips, half=engine == "half")
-        )
+        self._load = partial(_Torch, weights, count, imgsz, device, test_flips, half=engine == "half")
+        self._look: _Compiled | _Torch = _Compiled(network) if network else self._load()
+        embedder = recipe_embedder(weights, class_count=count, imgsz=imgsz, test_flips=test_flips)
+        self._open_embedder = partial(open_network, weights, embedder, "fp32")
         self._temperature = temperature
         self.class_names = class_names
 
@@ -68,10 +72,43 @@ class Classifier:
         """
         if not crops:
             return []
-        looks = self._look(crops)
-        mean = looks.reshape(-1, views, looks.shape[1]).mean(1)
+        return self._name(_average(self._look(crops), views))
+
+    def embed(self, crops: Sequence[Pixels], *, views: int = 1) -> NDArray[np.float32]:
+        """The inputs of the last, classifying layer, in which like subjects are alike; shape (subjects, d).
+
+        Those of several networks stand side by side, each of length 1 in every look; of a subject's views, and of their
+        mirror images where these decide as well, the mean is given.
+
+        Args:
+            crops: at least one; as for ``classify``.
+            views: as for ``classify``.
+        """
+        return self.look(crops, views=views)[1]
+
+    def look(self, crops: Sequence[Pixels], *, views: int = 1) -> tuple[list[dict[str, float]], NDArray[np.float32]]:
+        """What ``classify`` and ``embed`` say, for the work of one of them."""
+        seen = _average(self._embed(crops), views)
+        count = len(self.class_names)
+        return self._name(seen[:, :count]), seen[:, count:].astype(np.float32)
+
+    @cached_property
+    def _embed(self) -> Callable[[Sequence[Pixels]], NDArray[np.float64]]:
+        """Made where it is wanted: predicting does without."""
+        if isinstance(self._look, _Torch):
+            return self._look.embed
+        network = self._open_embedder()
+        return _Compiled(network) if network else self._load().embed
+
+    def _name(self, mean: Probabilities) -> list[dict[str, float]]:
         table = apply_temperature(mean, self._temperature)
         return [dict(zip(self.class_names, row, strict=True)) for row in table.tolist()]
+
+
+def _average(looks: NDArray[np.float64], views: int) -> NDArray[np.float64]:
+    """The mean of each subject's looks."""
+    mean: NDArray[np.float64] = looks.reshape(-1, views, looks.shape[1]).mean(1)
+    return mean
 
 
 def recipe_classifier(weights: Path, *, class_count: int, imgsz: int, test_flips: bool) -> Recipe:
@@ -89,6 +126,16 @@ def recipe_classifier(weights: Path, *, class_count: int, imgsz: int, test_flips
         return Built(together.eval(), torch.zeros(1, 3, imgsz, imgsz))
 
     return Recipe("classifier", (class_count, imgsz, test_flips), build)
+
+
+def recipe_embedder(weights: Path, *, class_count: int, imgsz: int, test_flips: bool) -> Recipe:
+    """How they become one that says what ``Embedder`` does; see ``recipe_classifier``."""
+
+    def build() -> Built:
+        embedder = Embedder(read_networks(weights, class_count, imgsz), test_flips=test_flips)
+        return Built(embedder.eval(), torch.zeros(1, 3, imgsz, imgsz))
+
+    return Recipe("embedder", (class_count, imgsz, test_flips), build)
 
 
 def read_networks(weights: Path, class_count: int, imgsz: int) -> list[nn.Module]:
@@ -138,16 +185,26 @@ class _Torch:
         self._kind = torch.float16 if half else torch.float32
         networks = read_networks(weights, class_count, imgsz)
         self._networks = [network.to(self._device, self._kind) for network in networks]
+        self._embedder = Embedder(self._networks, test_flips=test_flips).eval()
         self._test_flips = test_flips
 
     def __call__(self, crops: Sequence[Pixels]) -> Probabilities:
-        images = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(self._device).to(self._kind) / 255
+        images = self._to_images(crops)
         views = (images, images.flip(3)) if self._test_flips else (images,)
         with torch.inference_mode():
             outputs = [yolo.logits(network(view)) for network in self._networks for view in views]
         # In 64 bits after the move: Macs have none.
         mean: Probabilities = torch.stack([output.cpu().double().softmax(1) for output in outputs]).mean(0).numpy()
         return mean
+
+    def embed(self, crops: Sequence[Pixels]) -> NDArray[np.float64]:
+        """What ``Embedder`` says of each."""
+        with torch.inference_mode():
+            seen: NDArray[np.float64] = self._embedder(self._to_images(crops)).cpu().double().numpy()
+        return seen
+
+    def _to_images(self, crops: Sequence[Pixels]) -> Tensor:
+        return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).to(self._device).to(self._kind) / 255
 
 
 def _build(member: yolo.Checkpoint, weights: Path, class_count: int, imgsz: int) -> nn.Module:

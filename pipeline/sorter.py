@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import overload
+from typing import NoReturn, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.batches import Batches
-from pipeline.deciding import decide
+from pipeline.deciding import Opinion, decide
 from pipeline.device import pick_device
 from pipeline.engine import Engine
 from pipeline.errors import OutOfMemoryError
 from pipeline.finder import DetectorFinder, Finder, WholePhoto
 from pipeline.images import Pixels, ScaledPhoto, read_photo
 from pipeline.results import Detection, Prediction
-from pipeline.voting import load_voter
+from pipeline.voting import Voter, load_voter
 from pipeline.weights import read_matching_cards, weights_file
 
 Source = str | Path | bytes | NDArray[np.uint8]
@@ -148,6 +148,22 @@ class Sorter:
         """
         return list(self._decide(zip(found, views, strict=True)))
 
+    def look(
+        self, found: Sequence[Detection], views: Sequence[Sequence[Pixels]]
+    ) -> list[tuple[Prediction, NDArray[np.float32]]]:
+        """What ``decide`` says of each subject, and what the classifiers said that by, shape (d,); one after the other.
+
+        Args:
+            found: as for ``decide``.
+            views: as for ``decide``.
+
+        Raises:
+            MemoryError: as ``sort_many`` does.
+        """
+        return list(
+            Batches(self._look_some, _refuse, self._take_fewer).run(zip(found, views, strict=True), self._crops)
+        )
+
     def detect(self, pixels: Pixels, *, conf: float) -> list[Detection]:
         """Subjects with at least the confidence ``conf``, boxes in pixels of ``pixels``, the surest first."""
         return self.finder.find(pixels, conf=conf)
@@ -163,21 +179,33 @@ class Sorter:
         return Batches(self._decide_some, _refuse, self._take_fewer).run(looks, self._crops)
 
     def _decide_some(self, looks: Sequence[_Look]) -> list[Prediction]:
-        by_voter, first = [], 0
+        return _settle(looks, [voter.judge(views) for voter, views in self._show(looks)])
+
+    def _look_some(self, looks: Sequence[_Look]) -> list[tuple[Prediction, NDArray[np.float32]]]:
+        seen = [voter.look(views) for voter, views in self._show(looks)]
+        embeddings = np.concatenate([one for _, one in seen], axis=1)
+        return list(zip(_settle(looks, [opinions for opinions, _ in seen]), embeddings, strict=True))
+
+    def _show(self, looks: Sequence[_Look]) -> Iterator[tuple[Voter, list[Sequence[Pixels]]]]:
+        """Each voter, with its views of each subject."""
+        first = 0
         for voter in self._voters:
-            by_voter.append(voter.judge([views[first : first + voter.views] for _, views in looks]))
+            yield voter, [views[first : first + voter.views] for _, views in looks]
             first += voter.views
-        decisions = [decide(opinions) for opinions in zip(*by_voter, strict=True)]
-        return [
-            Prediction(one, made.probabilities, sure=made.sure, rule=made.rule)
-            for (one, _), made in zip(looks, decisions, strict=True)
-        ]
 
     def _take_fewer(self, _: int, fits: int) -> None:
         self._crops = fits
 
 
-def _refuse(_: _Look) -> Prediction:
+def _settle(looks: Sequence[_Look], by_voter: Sequence[Sequence[Opinion]]) -> list[Prediction]:
+    decisions = [decide(opinions) for opinions in zip(*by_voter, strict=True)]
+    return [
+        Prediction(one, made.probabilities, sure=made.sure, rule=made.rule)
+        for (one, _), made in zip(looks, decisions, strict=True)
+    ]
+
+
+def _refuse(_: _Look) -> NoReturn:
     raise OutOfMemoryError("no memory for a single crop", remedy="close other programs")
 
 

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.boxes import Box
 from pipeline.classifying import Classifier
 from pipeline.crops import count_views, cut_scaled, cut_views, needed_scale, useful_side
@@ -61,6 +64,11 @@ class Voter:
         """What it says of each subject, given its views."""
         rows = self.classifier.classify([view for views in subjects for view in views], views=self.views)
         return [Opinion(row, self.sure_from) for row in rows]
+
+    def look(self, subjects: Sequence[Sequence[Pixels]]) -> tuple[list[Opinion], NDArray[np.float32]]:
+        """What it says of each subject, at least one, and what it says that by; see ``Classifier.embed``."""
+        rows, embeddings = self.classifier.look([view for views in subjects for view in views], views=self.views)
+        return [Opinion(row, self.sure_from) for row in rows], embeddings
 
 
 def load_voter(folder: Path, cards: Cards, *, device: str, engine: Engine) -> Voter:

@@ -37,7 +37,7 @@ class Recipe:
     """How a stage's network is made of its weights.
 
     Args:
-        stage: ``detector`` or ``classifier``.
+        stage: ``detector``, ``classifier``, or ``embedder``, which is a classifier that says more.
         traits: what beside the weights makes another network of it.
         build: makes it.
     """
