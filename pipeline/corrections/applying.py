@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.corrections.ledger import LEDGER, Entry, write_ledger
-from pipeline.corrections.plan import LabelChange, NewPhoto, Plan, Remark
+from pipeline.corrections.plan import LabelChange, NewPhoto, Plan, Remark, SortedPhoto
 from pipeline.errors import PhotoError
 from pipeline.files import claimed_folder, output_error, replacing, write_text
 from pipeline.images import encode_jpeg, read_photo
@@ -36,9 +36,13 @@ def apply_plan(plan: Plan, *, on_photo: Callable[[], None] = lambda: None) -> tu
     failed: list[Remark] = []
     done: list[Entry] = [*plan.confirmed]
     with claimed_folder(plan.folder, "correction", "let it finish, then run the same command again"):
-        for new in (*plan.photos, *plan.crops):
+        news: tuple[NewPhoto | SortedPhoto, ...] = (*plan.photos, *plan.crops, *plan.sorted)
+        for new in news:
             try:
-                _copy(new, plan.class_names)
+                if isinstance(new, SortedPhoto):
+                    _copy_upright(new.source, new.size, new.copy)
+                else:
+                    _copy(new, plan.class_names)
                 done += new.entries
             except PhotoError as error:
                 failed.append(Remark(new.photo, error.found))
@@ -55,16 +59,25 @@ def apply_plan(plan: Plan, *, on_photo: Callable[[], None] = lambda: None) -> tu
 
 def _copy(new: NewPhoto, class_names: tuple[str, ...]) -> None:
     """The label comes first: a photo without one would be a background."""
-    copy, label = new.label.photo, new.label
-    photo = read_photo(new.source)
-    if photo.size != label.size:
-        raise PhotoError("has changed while its corrections were looked at", where=new.source)
-    jpeg = encode_jpeg(photo.pixels, captured=photo.captured)
-    _write_label(label, class_names)
-    with replacing(copy) as temporary:
+    jpeg = _encode_upright(new.source, new.label.size)
+    _write_label(new.label, class_names)
+    with replacing(new.label.photo) as temporary:
         temporary.write_bytes(jpeg)
     if new.instead is not None:
         _remove(new.instead)
+
+
+def _copy_upright(source: Path, size: tuple[int, int], copy: Path) -> None:
+    jpeg = _encode_upright(source, size)
+    with replacing(copy) as temporary:
+        temporary.write_bytes(jpeg)
+
+
+def _encode_upright(source: Path, size: tuple[int, int]) -> bytes:
+    photo = read_photo(source)
+    if photo.size != size:
+        raise PhotoError("has changed while its corrections were looked at", where=source)
+    return encode_jpeg(photo.pixels, captured=photo.captured)
 
 
 def _relabel(change: LabelChange, class_names: tuple[str, ...]) -> None:

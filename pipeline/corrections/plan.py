@@ -83,6 +83,30 @@ class LabelChange:
 
 
 @dataclass(frozen=True, slots=True)
+class SortedPhoto:
+    """An upright copy to be made of a photo, in a data set where folders or names of photos say their classes.
+
+    Args:
+        photo: what the results call the photo.
+        source: the photo's file; it is only read.
+        copy: where the copy goes, which says the class.
+        size: width and height of the upright photo in pixels.
+        class_name: what it shows.
+        entries: what is then applied.
+    """
+
+    photo: str
+    source: Path
+    copy: Path
+    size: tuple[int, int]
+    class_name: str
+    entries: tuple[Entry, ...]
+
+    def __str__(self) -> str:
+        return f"{self.photo} - {self.class_name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What corrections change, and what they do not.
 
@@ -99,6 +123,7 @@ class Plan:
         refused: what cannot be applied, and why.
         confirmed: what was found to be as it should, to be kept in mind as applied.
         ledger: what was applied before.
+        sorted: photos that are copied to where those of their class are.
     """
 
     data_file: Path
@@ -113,17 +138,23 @@ class Plan:
     refused: tuple[Remark, ...]
     confirmed: tuple[Entry, ...]
     ledger: Ledger
+    sorted: tuple[SortedPhoto, ...] = ()
 
     @property
     def corrections(self) -> int:
         """How many answers, on boxes and on photos, would be applied."""
-        written: tuple[NewPhoto | LabelChange, ...] = (*self.photos, *self.crops, *self.labels)
+        written: tuple[NewPhoto | LabelChange | SortedPhoto, ...] = (
+            *self.photos,
+            *self.crops,
+            *self.labels,
+            *self.sorted,
+        )
         return sum(len(one.entries) for one in written)
 
     @property
     def changes(self) -> int:
         """How many photos and labels would be written."""
-        return len(self.photos) + len(self.crops) + len(self.labels)
+        return len(self.photos) + len(self.crops) + len(self.labels) + len(self.sorted)
 
 
 def preview(plan: Plan) -> list[str]:
@@ -135,13 +166,22 @@ def preview(plan: Plan) -> list[str]:
         ("nothing to do", plan.settled),
         ("cannot be applied", plan.refused),
     )
-    told = [(what, some) for what, some in kinds if some]
-    if not told:
+    if not any(some for _, some in kinds):
         return ["nothing is corrected in the workbook"]
-    lines = [f"corrections to apply: {plan.corrections}", *(f"{what}: {len(some)}" for what, some in told)]
-    if plan.photos and plan.list_file is not None:
-        lines.append(f"the new photos are added to {plan.list_file}")
-    return [*lines, *(line for what, some in told for line in _list(what, some))]
+    listed = (f"the new photos are added to {plan.list_file}",) if plan.photos and plan.list_file is not None else ()
+    return [f"corrections to apply: {plan.corrections}", *preview_lists(kinds, listed)]
+
+
+def preview_lists(kinds: Sequence[tuple[str, Sequence[object]]], more: Sequence[str] = ()) -> list[str]:
+    """How many there are of each kind, then the first ones of each.
+
+    Args:
+        kinds: what each kind is, and all of it; empty ones are left out.
+        more: lines between the two.
+    """
+    told = [(what, some) for what, some in kinds if some]
+    counts = [f"{what}: {len(some)}" for what, some in told]
+    return [*counts, *more, *(line for what, some in told for line in _list(what, some))]
 
 
 def _list(what: str, some: Sequence[object]) -> Iterator[str]:

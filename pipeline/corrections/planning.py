@@ -12,7 +12,7 @@ from pipeline.config import Config
 from pipeline.corrections.cases import Case, Photo, entries_of, find_photo
 from pipeline.corrections.ledger import Entry, Ledger
 from pipeline.corrections.places import Names, Places
-from pipeline.corrections.plan import LabelChange, NewPhoto, Part, Plan, Remark
+from pipeline.corrections.plan import LabelChange, NewPhoto, Part, Plan, Remark, SortedPhoto
 from pipeline.corrections.relabelling import Wanted, relabel
 from pipeline.corrections.sameness import find_same
 from pipeline.corrections.verdicts import Verdict
@@ -20,6 +20,9 @@ from pipeline.errors import DataError
 from pipeline.images import read_header
 from pipeline.labels import CLASS_LIST, Label, LabelledBox, parse_label, plain_name, read_class_list
 from pipeline.problems import Severity
+
+Sorting = Callable[[Case], tuple[Path, str] | None]
+"""Where a photo is copied to in a data set of sorted photos, and its class; None for one that gets labelled boxes."""
 
 
 def make_plan(
@@ -31,6 +34,7 @@ def make_plan(
     places: Places,
     ledger: Ledger,
     remarks: Iterable[Remark] = (),
+    adopting: Sorting | None = None,
     on_photo: Callable[[], None] | None = None,
 ) -> Plan:
     """Decide what becomes of each photo.
@@ -43,9 +47,11 @@ def make_plan(
         places: what there is in the data set.
         ledger: what was applied before.
         remarks: what is refused already.
+        adopting: for photos that nobody has corrected, but that are taken into the data set: those that train, val and
+            test have already are left as they are. None for corrections.
         on_photo: called after each photo of the data set, and each of ``cases`` that is left to do, was looked at.
     """
-    planning = _Planning(config, folders, places, ledger, refused=list(remarks))
+    planning = _Planning(config, folders, places, ledger, adopting, refused=list(remarks))
     todo = planning.leave_out_applied(cases)
     same = find_same([photo.path for _, photo in todo], list(places.parts), on_photo=on_photo)
     for case, photo in todo:
@@ -63,6 +69,7 @@ def make_plan(
         tuple(planning.refused),
         tuple(planning.confirmed),
         ledger,
+        tuple(planning.sorted),
     )
 
 
@@ -72,9 +79,11 @@ class _Planning:
     folders: Sequence[Path]
     places: Places
     ledger: Ledger
+    adopting: Sorting | None
     photos: list[NewPhoto] = field(default_factory=list)
     crops: list[NewPhoto] = field(default_factory=list)
     labels: list[LabelChange] = field(default_factory=list)
+    sorted: list[SortedPhoto] = field(default_factory=list)
     settled: list[Remark] = field(default_factory=list)
     refused: list[Remark] = field(default_factory=list)
     confirmed: list[Entry] = field(default_factory=list)
@@ -103,14 +112,27 @@ class _Planning:
             photo: its file.
             same: the photo of the data set, or of the workbook, that shows the same picture.
         """
-        name = case.result.photo
-        other = self.taken.setdefault(same or photo.path, name)
-        if other != name:
-            self.refused.append(
-                Remark(name, f"is the same picture as {other}, which is corrected as well: only that one counts")
-            )
-            return
         part = None if same is None else self.places.parts.get(same)
+        if not self._leave(case.result.photo, same or photo.path, part):
+            sorted_to = self.adopting(case) if self.adopting is not None and part is None else None
+            if sorted_to is None:
+                self._correct(case, photo, same, part)
+            else:
+                self._sort(case, photo, *sorted_to)
+
+    def _leave(self, name: str, picture: Path, part: Part | None) -> bool:
+        """Whether nothing is to be done about a photo; says why."""
+        if self.adopting is not None and part in ("train", "val", "test"):
+            self.settled.append(Remark(name, f"is in {part} already: left as it is"))
+            return True
+        other = self.taken.setdefault(picture, name)
+        if other != name:
+            what, told = ("corrected", self.refused) if self.adopting is None else ("taken", self.settled)
+            told.append(Remark(name, f"is the same picture as {other}, which is {what} as well: only that one counts"))
+        return other != name
+
+    def _correct(self, case: Case, photo: Photo, same: Path | None, part: Part | None) -> None:
+        name = case.result.photo
         labelled = self.config.classes_from == "labels"
         if not labelled and (case.reviewed or part not in (None, "corrections")):
             by = self.config.classes_from
@@ -126,6 +148,12 @@ class _Planning:
             self._change_label(case, photo, same, part)
         else:
             self._add(case, photo, part="corrections")
+
+    def _sort(self, case: Case, photo: Photo, copy: Path, class_name: str) -> None:
+        """A copy of a photo where those of its class are."""
+        assert case.result.size is not None
+        entries = entries_of(case, self.folders[0], photo.digest)
+        self.sorted.append(SortedPhoto(case.result.photo, photo.path, copy, case.result.size, class_name, entries))
 
     def _add(self, case: Case, photo: Photo, *, part: Part, instead: Path | None = None) -> None:
         """A copy of a photo with the boxes that were judged."""
@@ -166,9 +194,16 @@ class _Planning:
             return
         wanted = _want(case, label.size)
         corrected = part == "corrections"
-        made = relabel(label, [one for _, one in wanted], may_add=case.reviewed or corrected, may_remove=corrected)
+        made = relabel(
+            label,
+            [one for _, one in wanted],
+            may_add=case.reviewed or corrected,
+            may_remove=corrected,
+            may_change=self.adopting is None,
+        )
         held = {case.found[wanted[index][0]].key for index in made.refused}
-        self.refused += [Remark(name, reason) for reason in dict.fromkeys(made.refused.values())]
+        told = self.refused if self.adopting is None else self.settled
+        told += [Remark(name, reason) for reason in dict.fromkeys(made.refused.values())]
         entries = entries_of(case, self.folders[0], photo.digest)
         entries = tuple(one for one in entries if one.key not in held and not (held and one.key == case.key))
         if made.changes:

@@ -45,7 +45,9 @@ class Relabelled:
     left: int
 
 
-def relabel(label: Label, wanted: Sequence[Wanted], *, may_add: bool, may_remove: bool) -> Relabelled:
+def relabel(
+    label: Label, wanted: Sequence[Wanted], *, may_add: bool, may_remove: bool, may_change: bool = True
+) -> Relabelled:
     """Correct the classes of the labelled boxes that the wanted ones lie on.
 
     Args:
@@ -53,6 +55,7 @@ def relabel(label: Label, wanted: Sequence[Wanted], *, may_add: bool, may_remove
         wanted: the boxes, the detector's surest first.
         may_add: whether a box that nothing is labelled for is added.
         may_remove: whether a labelled box that is no subject is removed.
+        may_change: whether a labelled box of another class becomes one of this.
     """
     pairs = _pair(label, wanted)
     boxes: list[LabelledBox | None] = list(label.boxes)
@@ -62,6 +65,8 @@ def relabel(label: Label, wanted: Sequence[Wanted], *, may_add: bool, may_remove
         before = None if place is None else label.boxes[place].class_name
         if why := _refuse(before, name, may_add=may_add, may_remove=may_remove):
             refused[index] = why
+        elif name is not None and before not in (None, name) and not may_change:
+            refused[index] = f"is labelled '{before}' already, not '{name}': left as it is"
         elif name != before:
             changes.append(_say(before, name))
             boxes += [LabelledBox(name, one.box.edges)] if place is None and name is not None else []

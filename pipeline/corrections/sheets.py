@@ -7,16 +7,13 @@ filtering, hiding and moving change nothing.
 from __future__ import annotations
 
 import re
-import warnings
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
 
+from pipeline.corrections.opening import cell_text, opened, read_properties
 from pipeline.errors import DataError
 from pipeline.labels import plain_name
 from pipeline.report.wording import all_forms
@@ -27,17 +24,13 @@ RESULTS, PHOTOS = "cropsort results", "cropsort photos"
 _DETECTIONS, _TO_CHECK, _PHOTOS = "Detections", "To check", "Photos"
 _KEY, _CLASS, _REVIEWED, _NOTE, _PHOTO = "key", "correct class", "reviewed: all boxes right", "note", "photo"
 
+_HEADINGS = (_KEY, _CLASS, _REVIEWED, _NOTE, _PHOTO)
+
 _LAST_HEADER = 20
 """Rows from the top among which the header is looked for: readers write titles above it."""
 
 _NUMBERED = re.compile(r"(.+?)[ _]*\(?\d+\)?")
 """What a table is called that goes on on further sheets, or a copy of a sheet."""
-
-_OLD = b"\xd0\xcf\x11\xe0"
-"""What .xls begins with, and .xlsx with a password."""
-
-_DAMAGE = (BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError)
-"""What openpyxl raises of files that are no workbooks; XML that cannot be parsed is a SyntaxError."""
 
 _AGAIN = "cropsort report makes it again; a copy of the file as it was keeps the answers"
 
@@ -94,15 +87,8 @@ def read_answers(workbook: Path) -> Answers:
     Raises:
         DataError: it is missing, may not be read, is no .xlsx, not a report's, or a sheet or a column was deleted.
     """
-    data = _read_bytes(workbook)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of charts and drop-downs, which openpyxl does not keep
-            return _read(data, workbook)
-    except DataError:
-        raise
-    except _DAMAGE as error:
-        raise _no_workbook(data, workbook) from error
+    with opened(workbook, "report.xlsx") as book:
+        return _read(book, workbook)
 
 
 def plain(text: str) -> str:
@@ -115,37 +101,46 @@ def forms(name: str) -> frozenset[str]:
     return frozenset(map(plain, all_forms(name)))
 
 
-def _read_bytes(workbook: Path) -> bytes:
-    try:
-        return workbook.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError("no such file", where=workbook, remedy="name the report.xlsx that you corrected") from error
-    except IsADirectoryError as error:
-        remedy = f"name {workbook / 'report.xlsx'}"
-        raise DataError("this is a folder", where=workbook, expected="a workbook", remedy=remedy) from error
-    except OSError as error:
-        remedy = "save and close it in the program that has it open"
-        raise DataError(f"cannot be read ({error.strerror or error})", where=workbook, remedy=remedy) from error
+def base_title(title: str) -> str:
+    """The title of a sheet without the number that a table has which goes on on further sheets."""
+    numbered = _NUMBERED.fullmatch(title.strip())
+    return numbered[1] if numbered else title
 
 
-def _no_workbook(data: bytes, workbook: Path) -> DataError:
-    remedy = "save it as .xlsx in the program that you corrected it in"
-    if data.startswith(_OLD):
-        found = "has a password, or is an .xls of Excel 2003"
-        return DataError(found, where=workbook, expected="an .xlsx without a password", remedy=remedy)
-    if not data.startswith(b"PK"):
-        return DataError("not an .xlsx workbook", where=workbook, expected="the report.xlsx", remedy=remedy)
-    return DataError("another format than .xlsx, or damaged", where=workbook, expected="a workbook", remedy=remedy)
+def find_header(sheet: Any, names: Sequence[str]) -> tuple[int, dict[str, int]]:
+    """Find the headings of columns, in whichever of the first rows they are.
+
+    Args:
+        sheet: of a workbook that was opened to be read only.
+        names: the headings in English; those of other languages are known as well.
+
+    Returns:
+        The number of the header's row, from 1, and the place of each column that is there; 0 and none without any.
+    """
+    called = {name: forms(name) for name in names}
+    best, number = dict[str, int](), 0
+    for at, row in enumerate(sheet.iter_rows(max_row=_LAST_HEADER, values_only=True), start=1):
+        columns = _find_columns(row, called)
+        if len(columns) > len(best):
+            best, number = columns, at
+    return number, best
 
 
-def _read(data: bytes, workbook: Path) -> Answers:
-    import openpyxl
+def _find_columns(row: Sequence[Any], called: Mapping[str, frozenset[str]]) -> dict[str, int]:
+    places: dict[str, int] = {}
+    for place, cell in enumerate(row):
+        text = plain(cell_text(cell))
+        for name, known in called.items():
+            if text in known:
+                places.setdefault(name, place)
+    return places
 
-    book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True)
+
+def _read(book: Any, workbook: Path) -> Answers:
     found = _Found()
     for sheet in book.worksheets:
         _read_sheet(sheet, found, workbook)
-    properties = {one.name: str(one.value) for one in book.custom_doc_props.props}
+    properties = read_properties(book)
     if not found.detections:
         ours = RESULTS in properties or bool(found.shown or found.answers["photos"])
         what = f"the sheet '{_DETECTIONS}' was deleted" if ours else f"no report: it has no sheet '{_DETECTIONS}'"
@@ -161,7 +156,7 @@ def _read_sheet(sheet: Any, found: _Found, workbook: Path) -> None:
     """
     sheet.reset_dimensions()  # what a file says of its size some programs have wrong
     kind = _kind_of_title(sheet.title)
-    number, columns = _find_header(sheet.iter_rows(max_row=_LAST_HEADER, values_only=True))
+    number, columns = find_header(sheet, _HEADINGS)
     if kind is None:  # renamed, or another's
         kind = next((one for one, asked in _ASKED.items() if {_KEY, asked} <= columns.keys()), None)
     if kind is None:
@@ -170,7 +165,7 @@ def _read_sheet(sheet: Any, found: _Found, workbook: Path) -> None:
         if heading not in columns:
             where = f"{workbook}, sheet '{sheet.title}'"
             raise DataError(f"the column '{heading}' was deleted", where=where, remedy=_AGAIN)
-    if kind == "boxes" and plain(_base(sheet.title)) not in forms(_TO_CHECK):
+    if kind == "boxes" and plain(base_title(sheet.title)) not in forms(_TO_CHECK):
         found.detections = True
     rows = islice(enumerate(sheet.iter_rows(values_only=True), start=1), number, None)
     for answer in _read_rows(rows, columns, _ASKED[kind], sheet.title):
@@ -180,38 +175,11 @@ def _read_sheet(sheet: Any, found: _Found, workbook: Path) -> None:
             found.answers[kind].append(answer)
 
 
-def _base(title: str) -> str:
-    """The title without the number of a sheet that a table goes on on."""
-    numbered = _NUMBERED.fullmatch(title.strip())
-    return numbered[1] if numbered else title
-
-
 def _kind_of_title(title: str) -> _Kind | None:
-    base = plain(_base(title))
+    base = plain(base_title(title))
     if base in forms(_DETECTIONS) | forms(_TO_CHECK):
         return "boxes"
     return "photos" if base in forms(_PHOTOS) else None
-
-
-def _find_header(rows: Iterator[Sequence[Any]]) -> tuple[int, dict[str, int]]:
-    """The number of the header's row, from 1, and the place of each of our columns in it."""
-    best, number = dict[str, int](), 0
-    for at, row in enumerate(rows, start=1):
-        columns = _find_columns(row)
-        if len(columns) > len(best):
-            best, number = columns, at
-    return number, best
-
-
-def _find_columns(row: Sequence[Any]) -> dict[str, int]:
-    headings = {name: forms(name) for name in (_KEY, _CLASS, _REVIEWED, _NOTE, _PHOTO)}
-    places: dict[str, int] = {}
-    for place, cell in enumerate(row):
-        text = plain(_text(cell))
-        for name, called in headings.items():
-            if text in called:
-                places.setdefault(name, place)
-    return places
 
 
 def _read_rows(
@@ -219,20 +187,9 @@ def _read_rows(
 ) -> Iterator[Answer]:
     def read(row: Sequence[Any], name: str) -> str:
         place = columns.get(name)
-        return "" if place is None or place >= len(row) else _text(row[place])
+        return "" if place is None or place >= len(row) else cell_text(row[place])
 
     for number, row in rows:
         key, text = read(row, _KEY), read(row, asked)
         if key or text:
             yield Answer(key, text, read(row, _NOTE), read(row, _PHOTO), f"{title}, row {number}")
-
-
-def _text(value: Any) -> str:
-    """A cell as text: Excel makes a number of a class that is called 7."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return " ".join(str(value).split())
