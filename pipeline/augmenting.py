@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
+    from pipeline.crop_batches import CropBatches
     from pipeline.loading import CropLoader
     from pipeline.prepare import CropSource
 
@@ -307,7 +308,7 @@ def _draw_row(place: Axes, title: str, crops: list[tuple[Pixels, str]], side: in
     place.set_title(title, loc="left")
 
 
-def _find_mixed(loader: CropLoader, readable: list[str]) -> list[tuple[Pixels, str]]:
+def _find_mixed(loader: CropLoader[CropBatches], readable: list[str]) -> list[tuple[Pixels, str]]:
     """Crops of the first batch that is mixed, with what they show; none where the first few are not."""
     if not (loader.crops.chosen.cutmix or loader.crops.chosen.mixup):
         return []

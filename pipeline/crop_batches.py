@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,36 @@ Batch = tuple[Tensor, Tensor]
 _AGAIN = "the same command prepares the photos again and goes on"
 
 
-class CropBatches(Dataset[Batch]):
+class KeyBatches(Dataset[Batch]):
+    """What a ``CropLoader`` loads: whole batches, made of nothing but their keys.
+
+    Args:
+        sources: the subjects.
+    """
+
+    def __init__(self, sources: tuple[CropSource, ...]) -> None:
+        self.sources = sources
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch | CropsortError:
+        """A batch, or what is wrong with it: of an error that is raised in a worker only the text would arrive."""
+        try:
+            return self.make(keys)
+        except CropsortError as error:
+            return error
+
+    def draw(self, key: Key) -> tuple[Pixels, Any]:
+        """One image as pixels (side, side, 3), and what there is to learn of it."""
+        raise NotImplementedError
+
+    def make(self, keys: Sequence[Key]) -> Batch:
+        """Images (batch, 3, side, side), 0 to 255, channels last, and what there is to learn of them."""
+        raise NotImplementedError
+
+
+class CropBatches(KeyBatches):
     """Crops as the network sees them, in whole batches; what is in one depends on its keys and the seed alone.
 
     Args:
@@ -43,7 +73,7 @@ class CropBatches(Dataset[Batch]):
         settings: ClassifierSettings,
         seed: int | None,
     ) -> None:
-        self.sources = sources
+        super().__init__(sources)
         self.class_names = class_names
         self.settings = settings
         self.seed = seed
@@ -51,14 +81,11 @@ class CropBatches(Dataset[Batch]):
         self._finish = Finish(self.chosen)
         self._mixer = Mixer(self.chosen, len(class_names)) if self.chosen.cutmix or self.chosen.mixup else None
 
-    def __len__(self) -> int:
-        return len(self.sources)
-
     def draw(self, key: Key) -> tuple[Pixels, int]:
         """The crop as pixels (side, side, 3), and its class; it depends on (seed, epoch, number) alone."""
         epoch, number = key
         source = self.sources[number % len(self.sources)]
-        pixels, target = _read(source.file), self.class_names.index(source.class_name)
+        pixels, target = read_kept(source.file), self.class_names.index(source.class_name)
         side, margin = self.settings.imgsz, self.settings.margin
         if self.seed is None:
             return cut_crop(pixels, source.box, side=side, margin=margin), target
@@ -66,13 +93,6 @@ class CropBatches(Dataset[Batch]):
         part = cut_subject(pixels, jitter_box(source.box, rng=rng).grown(margin))
         coloured = change_colours(part, self.chosen, rng)  # before the padding, which is as grey as in prediction
         return self._finish(letterbox_changed(coloured, draw_change(self.chosen, rng), side), rng), target
-
-    def __getitems__(self, keys: Sequence[Key]) -> Batch | CropsortError:
-        """A batch, or what is wrong with it: of an error that is raised in a worker only the text would arrive."""
-        try:
-            return self.make(keys)
-        except CropsortError as error:
-            return error
 
     def make(self, keys: Sequence[Key]) -> Batch:
         """Images (batch, 3, side, side), 0 to 255, channels last, and what ``make_train_loader`` says of targets."""
@@ -85,8 +105,12 @@ class CropBatches(Dataset[Batch]):
         return self._mixer.mix(images, targets, rng)
 
 
-def _read(file: Path) -> Pixels:
-    """One of our own copies: upright, RGB, of a known kind; ``read_photo`` asks first, and takes twice as long."""
+def read_kept(file: Path) -> Pixels:
+    """One of our own copies: upright, RGB, of a known kind; ``read_photo`` asks first, and takes twice as long.
+
+    Raises:
+        DataError: it is gone or damaged.
+    """
     try:
         decoded = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
     except (OSError, cv2.error):  # gone, or empty

@@ -1,4 +1,4 @@
-"""The loop that a classifier learns in: Lightning's, which goes on from the start of the epoch it was stopped in."""
+"""The loop that a network learns in: Lightning's, which goes on from the start of the epoch it was stopped in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.resuming import PROGRESS, Course, WholeFiles, clear_leftovers, rea
 
 Crops = DataLoader[tuple[Tensor, Any]]
 """Batches of it are images (batch, 3, side, side), 0 to 1, and the numbers of their classes, or in training the
-probability of each class, shape (batch, classes)."""
+probability of each class, shape (batch, classes); of puzzles the places of their tiles, several for each image."""
 
 
 def fit(
@@ -41,6 +41,7 @@ def fit(
     keep: Callable[[Mapping[str, Tensor]], None],
     head: Sequence[nn.Parameter] = (),
     class_weights: Sequence[float] | None = None,
+    score: str = "top-1",
 ) -> None:
     """Have a network learn, from where ``read_progress`` says or from the beginning.
 
@@ -58,6 +59,7 @@ def fit(
         keep: called with the network's tensors where they are better on val than ever before, to write ``course.best``.
         head: parameters of the network that learn alone at first, where ``course`` says so.
         class_weights: how much a mistake counts, by class; None for all the same.
+        score: what the part of right answers on val is called.
 
     Raises:
         OutputError: the checkpoint cannot be written.
@@ -69,7 +71,7 @@ def fit(
     assert isinstance(batches, StepBatches)
     batches.sampler.set_epoch(progress.epochs if progress else 0)  # Lightning does so too late for waiting workers
     learner = Learner(network, head, course, rate, batches, class_weights)
-    keeper = _Keeper(learner, on_step, on_epoch, keep)
+    keeper = _Keeper(learner, on_step, on_epoch, keep, score)
     with _quiet_lightning(), _ctrl_c_kept():
         trainer = _make_trainer(learner, keeper)
         try:
@@ -99,12 +101,14 @@ class _Keeper(Checkpoint):
         on_step: Callable[[float], None],
         on_epoch: Callable[[yolo.Epoch], None],
         keep: Callable[[Mapping[str, Tensor]], None],
+        score: str,
     ) -> None:
         self.learner = learner
         self.course = learner.course
         self.on_step = on_step
         self.on_epoch = on_epoch
         self.keep = keep
+        self.score = score
         self.began = self.ended = self.waited = 0.0
 
     def state_dict(self) -> dict[str, Any]:
@@ -142,7 +146,7 @@ class _Keeper(Checkpoint):
                 number,
                 self.course.epochs,
                 {"train": seen["train_loss"], "val": loss},
-                {"top-1": seen["val_top1"]},
+                {self.score: seen["val_top1"]},
                 rate=rate,
                 seconds=time.perf_counter() - self.began,
                 waited=self.waited / (self.ended - self.began),

@@ -1,4 +1,4 @@
-"""What a classifier does in each step of its training: the loss, which layers learn, and how fast."""
+"""What a network does in each step of its training: the loss, which layers learn, and how fast."""
 
 from __future__ import annotations
 
@@ -96,23 +96,26 @@ class Learner(pl.LightningModule):
             self._freeze(self.current_epoch < self.course.head_epochs)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The loss of a batch whose targets are numbers, shape (batch,), or probabilities, (batch, classes)."""
+        """The loss of a batch whose targets are numbers, shape (n,), or probabilities, (n, classes).
+
+        There may be several for each image, as for the tiles of a puzzle: it counts as one in any case.
+        """
         images, targets = batch
         out = self._see(self.network, images)
         each = functional.cross_entropy(out, targets, reduction="none", label_smoothing=_SMOOTHING)
         loss = self._weigh(each, targets)
         if not math.isfinite(loss.item()):
             self._report(loss, batch_idx)
-        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(targets))
+        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(images))
         sizes = self.batches.sizes
-        return loss * (len(targets) * len(sizes) / sum(sizes))  # Lightning divides by the number of batches
+        return loss * (len(images) * len(sizes) / sum(sizes))  # Lightning divides by the number of batches
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _batch_idx: int) -> None:
         """Note how a batch of val comes out; see Lightning."""
         images, targets = batch
         out = self._see(self.judged, images)
-        self.log("val_loss", functional.cross_entropy(out, targets), batch_size=len(targets))
-        self.log("val_top1", (out.argmax(1) == targets).float().mean(), batch_size=len(targets))
+        self.log("val_loss", functional.cross_entropy(out, targets), batch_size=len(images))
+        self.log("val_top1", (out.argmax(1) == targets).float().mean(), batch_size=len(images))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW, which lets biases and the scales of norms be as large as they want."""

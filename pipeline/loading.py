@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -18,11 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import BatchSampler, DataLoader, Sampler
 
-from pipeline.crop_batches import CropBatches, Key
+from pipeline.crop_batches import CropBatches, Key, KeyBatches
 from pipeline.errors import CropsortError
 from pipeline.prepare import CropSource
 from pipeline.sampling import count_shown, draw_order
 from pipeline.settings import ClassifierSettings
+
+Data = TypeVar("Data", bound=KeyBatches)
 
 
 class EpochSampler(Sampler[Key]):
@@ -95,7 +97,7 @@ class StepBatches(Sampler[list[Key]]):
                 begin += size
 
 
-class CropLoader(DataLoader[Any]):
+class CropLoader(DataLoader[Any], Generic[Data]):
     """Batches that travel between processes as bytes, a fourth of the memory, and become floats where they are used.
 
     Args:
@@ -109,7 +111,7 @@ class CropLoader(DataLoader[Any]):
         batches: as given.
     """
 
-    def __init__(self, data: CropBatches, batches: Sampler[list[Key]], device: str, workers: int) -> None:
+    def __init__(self, data: Data, batches: Sampler[list[Key]], device: str, workers: int) -> None:
         super().__init__(
             data,
             batch_sampler=batches,
@@ -145,7 +147,7 @@ def make_train_loader(
     seed: int,
     accumulate: int,
     device: str,
-) -> CropLoader:
+) -> CropLoader[CropBatches]:
     """Batches to learn from, in steps as ``StepBatches`` makes them.
 
     Args:
@@ -169,7 +171,7 @@ def make_train_loader(
 
 def make_val_loader(
     sources: tuple[CropSource, ...], class_names: tuple[str, ...], settings: ClassifierSettings, *, device: str
-) -> CropLoader:
+) -> CropLoader[CropBatches]:
     """All subjects in order, in batches, unchanged, with the numbers of their classes; see ``make_train_loader``."""
     sampler = EpochSampler(len(sources), None)
     batches: Any = BatchSampler(sampler, settings.batch, drop_last=False)  # type: ignore[arg-type]  # not only numbers

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Config
@@ -38,12 +37,11 @@ class Plan:
     @classmethod
     def from_record(cls, config: Config, record: Mapping[str, Any]) -> Plan:
         """What ``as_record`` gave, for the same data.yaml."""
-        fits = {key: Fit(**{**fit, "reasons": tuple(fit["reasons"])}) for key, fit in record.items()}
-        return cls.from_fits(config, fits)
+        return cls.from_fits(config, {key: Fit.from_record(fit) for key, fit in record.items()})
 
     def as_record(self) -> dict[str, Any]:
         """For ``run.json``."""
-        return {key: asdict(fit) for key, fit in self.fits.items()}
+        return {key: fit.as_record() for key, fit in self.fits.items()}
 
     def key(self, model_name: str) -> str:
         """Where ``fits`` has a backbone of the classifier."""
@@ -53,11 +51,9 @@ class Plan:
         """The classifier's settings for the backbone with a key of ``fits``."""
         return self.config.classifier.model_copy(update=_settings(self.fits[key]))
 
-    def with_batch(self, key: str, batch: int) -> Plan:
-        """The same in smaller steps, as many photos gathered before the weights move as before."""
-        fit = self.fits[key]
-        gathered = math.ceil(fit.batch * fit.accumulate / batch)
-        return Plan.from_fits(self.config, {**self.fits, key: replace(fit, batch=batch, accumulate=gathered)})
+    def with_fit(self, key: str, fit: Fit) -> Plan:
+        """The same with another choice for one network."""
+        return Plan.from_fits(self.config, {**self.fits, key: fit})
 
 
 def backbone_key(model_name: str) -> str:

@@ -13,6 +13,7 @@ from pipeline.dataset import DataSet, load_dataset
 from pipeline.device import pick_device
 from pipeline.engine import Engine, pick_engine
 from pipeline.finder import crop_sorted, read_cropper
+from pipeline.jigsaw.starting import settle_start
 from pipeline.memory import Room, choose_limit, format_bytes, measure_room
 from pipeline.plan import Plan, backbone_key
 from pipeline.settings import ClassifierSettings, DetectorSettings
@@ -56,7 +57,7 @@ def advise(data_file: Path, *, memory: str | None, console: Console, retune: boo
         CropsortError: data.yaml, photos, labels or weights cannot be worked with.
         ExceptionGroup: of ``CropsortError``, where there is more than one reason.
     """
-    config = read_config(data_file)
+    config = settle_start(read_config(data_file), data_file)
     if memory is not None:
         config = config.model_copy(update={"memory": memory})
     device = pick_device(config.device)
@@ -198,9 +199,10 @@ def describe_fit(fit: Fit) -> str:
     if fit.accumulate > 1:
         what += f", {fit.accumulate} of them a step"
     if not fit.peak_bytes:
-        return f"{what}, as data.yaml says"
+        return f"{what}, as {'was asked for' if fit.stage == 'jigsaw' else 'data.yaml says'}"
     used = f"{format_bytes(fit.peak_bytes)} of {format_bytes(fit.limit_bytes)}"
-    return f"{what}: {used}, about {fit.epoch_seconds:.0f} s an epoch (cropsort tune says why)"
+    why = "" if fit.stage == "jigsaw" else " (cropsort tune says why)"
+    return f"{what}: {used}, about {fit.epoch_seconds:.0f} s an epoch{why}"
 
 
 def _ask(stage: Stage, config: Config, dataset: DataSet, device: str, before: Plan | None) -> Request:

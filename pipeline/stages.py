@@ -20,13 +20,39 @@ from pipeline.prepare import CropSource, DetectorData
 from pipeline.runs import keep_epoch, read_epochs
 from pipeline.starts import TASKS, Start
 from pipeline.tune.batches import LEAST
+from pipeline.tune.trials import Fit
 from pipeline.yolo import DetectorJob, Epoch
 
-Job = DetectorJob | ClassifierJob
+_SMALLER = {
+    **{
+        stage: f"a smaller model or imgsz under {stage}: in data.yaml; cropsort tune says what would fit"
+        for stage in ("detector", "classifier")
+    },
+    "jigsaw": "a smaller imgsz or model takes less memory",
+}
 
 
 def _forget(**_: object) -> None:
     """For trainings that nobody keeps a record of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a network is trained, and who hears of it.
+
+    Args:
+        device: ``cpu``, ``mps`` or the number of a GPU.
+        is_limited: whether the user sets a limit, that training is held to; else the system decides.
+        console: told of the progress.
+        note: told what there is to write down, by name: the most memory that was taken.
+        on_smaller: called with the choice that training goes on with where memory ran out.
+    """
+
+    device: str
+    is_limited: bool
+    console: Console
+    note: Callable[..., None]
+    on_smaller: Callable[[Fit], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +184,26 @@ def _write_start(stage: str, start: Start, spot: Spot) -> Path | None:
     return path
 
 
-def _train(
-    room: StageRoom, key: str, spot: Spot, make_job: Callable[[Plan], Job], work: Callable[..., None]
-) -> Trained:
-    """Train a network to its end, in as many processes as it takes."""
-    plan = room.plan
+def train_network(
+    site: Site, fit: Fit, spot: Spot, make_job: Callable[[Fit], object], work: Callable[..., None]
+) -> tuple[list[Epoch], Fit]:
+    """Train a network to its end, in as many processes as it takes, unless that was done before a stop.
+
+    Args:
+        site: where it is trained, and who hears of it.
+        fit: the batch to begin with, and the memory that it may take.
+        spot: where its files are.
+        make_job: what to do with such a batch, as data that can be handed to another process.
+        work: does it, in the process apart: called with the job, the file to write, and a function that is told of
+            each step, each epoch, and each line for the user.
+
+    Returns:
+        All epochs, those before a stop included, and the choice with the batch that did fit.
+
+    Raises:
+        OutOfMemoryError: not even the smallest batch fits.
+        CropsortError: it could not be trained.
+    """
 
     def hear(message: object) -> None:
         if isinstance(message, Epoch):
@@ -173,47 +214,62 @@ def _train(
         elif isinstance(message, str):
             log.say(message)
 
-    with TrainingLog(room.console, spot.title) as log:
+    with TrainingLog(site.console, spot.title) as log:
         log.resume(read_epochs(spot.folder))
         while not spot.weights.is_file():
             try:
-                _train_apart(room, key, spot, make_job(plan), work, hear)
+                _train_apart(site, fit, spot, make_job(fit), work, hear)
             except OutOfMemoryError as error:
-                plan = _shrink(room, key, spot, plan, error, log)
+                fit = _shrink(fit, spot, error, log)
+                site.on_smaller(fit)
             except ProcessDiedError as error:
                 remedy = "the same command goes on where it was"
                 raise ProcessDiedError(error.found, where=error.where, remedy=remedy) from error
     (spot.folder / "start.pt").unlink(missing_ok=True)
-    return Trained(read_epochs(spot.folder), plan)
+    return read_epochs(spot.folder), fit
+
+
+def _train(
+    room: StageRoom, key: str, spot: Spot, make_job: Callable[[Plan], object], work: Callable[..., None]
+) -> Trained:
+    def plan(fit: Fit) -> Plan:
+        return room.plan.with_fit(key, fit)
+
+    site = Site(
+        room.device,
+        room.is_limited,
+        room.console,
+        room.note,
+        on_smaller=lambda fit: room.note(plan=plan(fit).as_record()),
+    )
+    epochs, chosen = train_network(site, room.plan.fits[key], spot, lambda fit: make_job(plan(fit)), work)
+    return Trained(epochs, plan(chosen))
 
 
 def _train_apart(
-    room: StageRoom, key: str, spot: Spot, job: Job, work: Callable[..., None], hear: Callable[[object], None]
+    site: Site, fit: Fit, spot: Spot, job: object, work: Callable[..., None], hear: Callable[[object], None]
 ) -> None:
-    on_gpu = room.device.isdigit()
-    limit = room.plan.fits[key].limit_bytes if room.is_limited else None
+    on_gpu = site.device.isdigit()
+    limit = fit.limit_bytes if site.is_limited else None
     outcome = run_apart(
         run_held,  # of a module that loads nothing of the other stage: both would count
-        *(room.device, limit, work, job, spot.weights),
+        *(site.device, limit, work, job, spot.weights),
         on_message=hear,
         limit_bytes=None if on_gpu else limit,
         name=f"the training of the {spot.title}",
     )
     peak = outcome.result if on_gpu else max(outcome.result, outcome.peak_bytes)
-    room.note(**{f"{spot.name}_peak_bytes": peak})
+    site.note(**{f"{spot.name}_peak_bytes": peak})
 
 
-def _shrink(room: StageRoom, key: str, spot: Spot, plan: Plan, error: OutOfMemoryError, log: TrainingLog) -> Plan:
-    """The plan with half the batch; what is gathered before the weights move stays as large."""
-    fit = plan.fits[key]
+def _shrink(fit: Fit, spot: Spot, error: OutOfMemoryError, log: TrainingLog) -> Fit:
+    """The choice with half the batch; what is gathered before the weights move stays as large."""
     batch, least = fit.batch, LEAST[fit.stage]
     if batch <= least:
         found = f"{error.found} with batch {batch}, the smallest there is"
-        remedy = f"a smaller model or imgsz under {fit.stage}: in data.yaml; cropsort tune says what would fit"
-        raise OutOfMemoryError(found, where=spot.title, remedy=remedy) from error
-    smaller = plan.with_batch(key, max(least, batch // 2))
-    room.note(plan=smaller.as_record())
+        raise OutOfMemoryError(found, where=spot.title, remedy=_SMALLER[fit.stage]) from error
+    smaller = fit.with_batch(max(least, batch // 2))
     done = len(read_epochs(spot.folder))
     where = f"going on after epoch {done}" if done else "beginning again"
-    log.say(f"memory ran out with batch {batch} ({error.found}): {where} with batch {smaller.fits[key].batch}")
+    log.say(f"memory ran out with batch {batch} ({error.found}): {where} with batch {smaller.batch}")
     return smaller

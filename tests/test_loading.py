@@ -36,7 +36,9 @@ def draw_crops(folder: Path, count: int) -> tuple[CropSource, ...]:
     return tuple(CropSource(folder / f"{index}.jpg", Box(4, 4, 36, 36), NAMES[index % 2]) for index in range(count))
 
 
-def load_train(sources: tuple[CropSource, ...], settings: ClassifierSettings = SMALL, seed: int = 1) -> CropLoader:
+def load_train(
+    sources: tuple[CropSource, ...], settings: ClassifierSettings = SMALL, seed: int = 1
+) -> CropLoader[CropBatches]:
     return make_train_loader(sources, NAMES, settings, seed=seed, accumulate=1, device="cpu")
 
 

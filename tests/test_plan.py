@@ -50,8 +50,8 @@ def test_record_gives_the_same_plan(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_smaller_batch_is_one_networks_own(plan: Plan) -> None:
-    smaller = plan.with_batch("classifier:densenet201", 3)
+    smaller = plan.with_fit("classifier:densenet201", plan.fits["classifier:densenet201"].with_batch(3))
     assert (smaller.fits["classifier:densenet201"].batch, smaller.fits["classifier:densenet201"].accumulate) == (3, 14)
     assert smaller.classifier("classifier:densenet201").batch == 3
     assert smaller.classifier("classifier") == plan.classifier("classifier")
-    assert plan.with_batch("classifier", 16).config.classifier.batch == 16
+    assert plan.with_fit("classifier", plan.fits["classifier"].with_batch(16)).config.classifier.batch == 16

@@ -8,15 +8,18 @@ from pipeline.memory import format_bytes
 from pipeline.tune.lines import Line, fit_memory, fit_speed
 from pipeline.tune.trials import Reading, Stage
 
-LEAST = {"detector": 1, "classifier": 2, "prediction": 1}
-"""The classifier's normalisation needs two crops to compare."""
+LEAST = {"detector": 1, "classifier": 2, "jigsaw": 2, "prediction": 1}
+"""The classifier's normalisation needs two crops to compare; what learns puzzles is loaded as it is."""
 
-HEALTHY = {"detector": 8, "classifier": 16, "prediction": 1}
+HEALTHY = {"detector": 8, "classifier": 16, "jigsaw": 16, "prediction": 1}
 """Batch below which normalisation and speed suffer."""
 
 MOST = 64
 USUAL_BATCH = 32
-"""What the classifier's learning rate is made for."""
+"""What the learning rate of the classifier, and of puzzles, is made for."""
+
+_OF_OURS = ("classifier", "jigsaw")
+"""Stages that are trained in our own loop, which gathers gradients up to the usual batch."""
 
 USED = 0.85
 """Part of the limit that a choice stopped by memory uses, and part of a batch that is as good as all of it."""
@@ -36,23 +39,23 @@ def usable_batch(photos: int, stage: Stage = "detector") -> int:
     """Largest batch that so many photos gain from.
 
     What leaves 20 steps an epoch, a multiple of 4 above 8 and of 8 above 16, at most 64, but no less than 8 where there
-    are as many photos: 8 for 30 and for 200, 12 for 240, 64 from 1,280 on. For the classifier no less than the 32 whose
-    gradients it gathers anyway.
+    are as many photos: 8 for 30 and for 200, 12 for 240, 64 from 1,280 on. For the classifier, and for puzzles, no less
+    than the 32 whose gradients are gathered anyway.
     """
-    least = min(photos, USUAL_BATCH if stage == "classifier" else HEALTHY["detector"])
+    least = min(photos, USUAL_BATCH if stage in _OF_OURS else HEALTHY["detector"])
     return max(LEAST[stage], least, min(MOST, _round_down(photos // _STEPS)))
 
 
 def effective_batch(stage: Stage, photos: int, batch: int) -> int:
     """Photos that one step of the weights learns from, never fewer than ``batch``.
 
-    For the classifier 32. For the detector as many as leave about 20 steps an epoch, at most 64: 8 at batch 8 for 80
-    photos, 20 for 400, 64 from 1,280 on. Ultralytics gathers 64, which leaves 80 photos one step an epoch, and a dozen
-    epochs of fine-tuning next to nothing.
+    For the classifier and for puzzles 32. For the detector as many as leave about 20 steps an epoch, at most 64: 8 at
+    batch 8 for 80 photos, 20 for 400, 64 from 1,280 on. Ultralytics gathers 64, which leaves 80 photos one step an
+    epoch, and a dozen epochs of fine-tuning next to nothing.
     """
     if stage == "prediction":
         return batch
-    wanted = min(photos, USUAL_BATCH) if stage == "classifier" else min(MOST, photos // _STEPS)
+    wanted = min(photos, USUAL_BATCH) if stage in _OF_OURS else min(MOST, photos // _STEPS)
     return max(batch, wanted)
 
 
@@ -64,7 +67,7 @@ def count_accumulated(stage: Stage, photos: int, batch: int) -> int:
 def probe_batches(stage: Stage, most: int, device: str) -> tuple[int, ...]:
     """Batches to measure a model at: small, at most ``most``, and a third one on a GPU, which is slow to get going."""
     if most < 4:
-        ladder: tuple[int, ...] = (2, 3) if stage == "classifier" else (1, 2)
+        ladder: tuple[int, ...] = (2, 3) if stage in _OF_OURS else (1, 2)
     else:
         ladder = (2, 4, 8) if device.isdigit() else (2, 4)
     return tuple(batch for batch in ladder if batch <= max(most, LEAST[stage]))

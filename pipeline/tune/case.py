@@ -62,8 +62,8 @@ class Case:
         return len(self.models) > 1 or self.pins.imgsz is None
 
     def accumulate(self, batch: int) -> int:
-        """A classifier's batch that the user pinned is what one step learns from."""
-        if self.stage == "classifier" and self.pins.batch is not None:
+        """A batch that the user pinned is what one step learns from, but for the detector."""
+        if self.stage != "detector" and self.pins.batch is not None:
             return 1
         return count_accumulated(self.stage, self.facts.photos, batch)
 

@@ -5,6 +5,7 @@ Each stage is imported where it runs: the seconds that the other takes to load c
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +73,7 @@ def measure(
         assert pairs is not None  # whoever asks has a trained pair
         seconds = _time_prediction(trial, pairs)
     else:
-        train = _train_detector if trial.stage == "detector" else _train_classifier
+        train = _TRAININGS[trial.stage]
         seconds = _time_steps(lambda on_step: train(trial, class_count, folder, on_step))
     return Measured(seconds, measure_gpu_peak(trial.device))
 
@@ -153,6 +154,32 @@ def _train_classifier(trial: Trial, class_count: int, folder: Path, on_step: Cal
         device=trial.device,
     )
     train_classifier(job, folder / "weights.pt", on_step=on_step, on_epoch=lambda _: None)
+
+
+def _train_jigsaw(trial: Trial, _class_count: int, folder: Path, on_step: Callable[[float], None]) -> None:
+    from pipeline.jigsaw.job import JigsawJob, train_jigsaw
+    from pipeline.jigsaw.puzzle_batches import PuzzleSettings
+    from pipeline.prepare import CropSource
+
+    side = round(1.5 * trial.imgsz)  # as they are kept
+    file = folder / "picture.jpg"
+    file.write_bytes(_encode(_draw(side, side, np.random.default_rng(0))))
+    source = CropSource(file, Box(0.0, 0.0, side, side), "")
+    settings = PuzzleSettings(grid=math.isqrt(trial.boxes), imgsz=trial.imgsz, batch=trial.batch, epochs=1)
+    job = JigsawJob(
+        model_name=trial.model,
+        start=None,
+        train=(source,) * max(2, _STEPS * trial.batch),
+        val=(source,) * trial.batch,
+        settings=settings,
+        folder=folder / "run",
+        seed=0,
+        device=trial.device,
+    )
+    train_jigsaw(job, folder / "weights.pt", on_step=on_step, on_epoch=lambda _: None)
+
+
+_TRAININGS = {"detector": _train_detector, "classifier": _train_classifier, "jigsaw": _train_jigsaw}
 
 
 def _time_prediction(trial: Trial, pairs: TrainedPairs) -> float:

@@ -52,6 +52,8 @@ def _batch_remedy(fitting: int) -> str:
 def _size_remedy(stage: Stage, model: str, known: Evidence, batch: int) -> str:
     if stage == "prediction":  # its weights were trained at a size, and see nothing at another
         return ""
+    if stage == "jigsaw":  # which sizes there are is a matter of the grid
+        return "a smaller imgsz"
     assumed = fit_line([(batch * known.imgsz**2, _UNKNOWN_PEAK * known.limit_bytes)])
     room = known.limit_bytes * (1 - known.margin)
     size = largest_imgsz(known.memory or assumed, batch, known.imgsz, room)
@@ -74,5 +76,5 @@ def _amount(known: Evidence, batch: int) -> str:
 
 
 def _count(stage: Stage, batch: int) -> str:
-    thing = "crop" if stage == "classifier" else "photo"
+    thing = {"classifier": "crop", "jigsaw": "picture"}.get(stage, "photo")
     return f"{batch} {thing}{'' if batch == 1 else 's'}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.engine import Engine
 
-Stage = Literal["detector", "classifier", "prediction"]
+Stage = Literal["detector", "classifier", "jigsaw", "prediction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class Facts:
         side: median longer side of what the network is shown, pixels: of photos for the detector, of subjects with
             their margin for the classifier.
         smallest: 5 % quantile of the boxes' shorter sides, as parts of their photo's longer side, over 0 to 1; 1 for
-            the classifier.
-        boxes: most in one photo; 1 for the classifier.
+            the classifier and for puzzles.
+        boxes: most in one photo; 1 for the classifier; of a puzzle its tiles.
     """
 
     photos: int
@@ -69,7 +71,7 @@ class Trial:
         model: the network's name.
         imgsz: image size in pixels.
         batch: photos (crops for the classifier) at a time.
-        boxes: most in one photo.
+        boxes: most in one photo; of a puzzle its tiles.
         device: ``cpu``, ``mps`` or the number of a GPU.
     """
 
@@ -117,7 +119,7 @@ class Fit:
         stage: what it is for.
         model: the network's name.
         imgsz: image size in pixels.
-        batch: photos (crops for the classifier) at a time.
+        batch: photos (crops for the classifier, pictures for puzzles) at a time.
         accumulate: batches whose gradients one step of the weights gathers, at least 1.
         peak_bytes: memory that it takes, measured or by the fitted line; 0 where nothing was measured.
         limit_bytes: memory that it may take.
@@ -137,3 +139,16 @@ class Fit:
     epoch_seconds: float
     device: str
     reasons: tuple[str, ...]
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Fit:
+        """What ``as_record`` gave, from JSON."""
+        return cls(**{**record, "reasons": tuple(record["reasons"])})
+
+    def as_record(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def with_batch(self, batch: int) -> Fit:
+        """The same in other steps, as many photos gathered before the weights move as before."""
+        return replace(self, batch=batch, accumulate=math.ceil(self.batch * self.accumulate / batch))
