@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.apart_child import is_out_of_memory
+from pipeline.cli_cluster import cluster
+from pipeline.cli_jigsaw import app as jigsaw
 from pipeline.cli_options import DATA, Data, Json, Weights
 from pipeline.cli_report import correct, predict, report
 from pipeline.errors import CropsortError, OutOfMemoryError
@@ -303,8 +305,9 @@ def evaluate(
         print(f"{evaluation}\n\nwith pictures: {page}")
 
 
-for _command in (predict, report, correct):
+for _command in (predict, report, correct, cluster):
     app.command()(_command)
+app.add_typer(jigsaw)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from pipeline.evaluation import Evaluation, Trial, evaluate_judged
 from pipeline.files import output_error, write_text
 from pipeline.finder import locate_subjects
 from pipeline.images import read_photo
+from pipeline.jigsaw.starting import settle_start
 from pipeline.labels import Annotation
 from pipeline.problems import Kind, raise_errors, summarise
 from pipeline.reading import read_parts
@@ -85,6 +86,7 @@ def evaluate_pair(
     chosen = _choose_photos(data_file, config, on, cards.classifier.class_names)
     dataset = (chosen.dataset or load_dataset(data_file, config)) if cropping else None
     if dataset is not None:
+        config = settle_start(config, data_file)
         check_contest(dataset, cards, place, chosen.annotations)
     target = folder or runs / "evaluate" / chosen.part
     _claim(target)

@@ -18,6 +18,7 @@ from pipeline.doubting import find_suspects, list_unjudged
 from pipeline.errors import CropsortError, DataError
 from pipeline.finder import crop_sorted, read_cropper, takes_whole_photos
 from pipeline.images import read_header
+from pipeline.jigsaw.starting import settle_start
 from pipeline.labels import Annotation, Subject, parse_label
 from pipeline.mixed_pairs import find_pairs
 from pipeline.out_of_fold import Review, list_reviewed, one_network, predict_out_of_fold, take_fingerprint
@@ -43,11 +44,12 @@ def review_labels(data_file: Path, folder: Path | None, console: Console, *, fol
         ExceptionGroup: of ``CropsortError``, where there is more than one reason.
     """
     check_installed()
-    config = one_network(read_config(data_file))
+    said = read_config(data_file)
+    config = one_network(settle_start(said, data_file))
     # The labels of the data set are judged by themselves: new corrections would begin all these trainings anew.
     dataset = replace(check_before_training(data_file, config, console), corrected=())
     _check_classes(dataset, config)
-    _note_start(config, console)
+    _note_start(said, console)  # what learnt puzzles has seen no labels
     home = Path("runs") / dataset.name / "check"
     with claimed(home / "model"):
         review = _open(config, dataset, folds, home / "model", console)

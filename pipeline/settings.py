@@ -88,8 +88,9 @@ class ClassifierSettings(Section):
         folds: parts that the training photos are shared out to; from 2 on each backbone is trained so many times, each
             time without one part, which its epoch is chosen on, and all of them decide.
         start: weights to start from: ``auto``, ``scratch``, ``pretrained`` (what is published for the model, fetched
-            once), a name or a file; see ``DetectorSettings.start``. A name or a file is for ``model`` only; the
-            backbones of ``ensemble`` then start as with ``auto``.
+            once), ``jigsaw`` (what ``cropsort jigsaw pretrain`` has made of the data set's own photos), a name or a
+            file; see ``DetectorSettings.start``. ``jigsaw``, a name or a file is for ``model`` only; the backbones of
+            ``ensemble`` then start as with ``auto``.
         imgsz: side of the square crop that the network sees, pixels, a multiple of 32.
         batch: crops a training step.
         epochs: most passes over the training crops.

@@ -20,6 +20,7 @@ from pipeline.device import pick_device
 from pipeline.ensemble import Material, describe_members, make_material, read_starts, train_members
 from pipeline.files import write_text
 from pipeline.finder import Cropper, crop_sorted, read_cropper, takes_whole_photos
+from pipeline.jigsaw.starting import settle_start
 from pipeline.outcome import NewPair, draw_outcome, install_if_better, score_on_val
 from pipeline.plan import Plan
 from pipeline.planning import plan_training
@@ -83,7 +84,7 @@ def train(data_file: Path, console: Console, *, retune: bool = False) -> Trainin
         CropsortError: data.yaml, photos, labels or weights cannot be worked with, or nothing can be written.
         ExceptionGroup: of ``CropsortError``, where there is more than one reason.
     """
-    config = read_config(data_file)
+    config = settle_start(read_config(data_file), data_file)
     weights = default_weights(data_file)
     check_owner(weights, data_file)
     dataset = check_before_training(data_file, config, console)
