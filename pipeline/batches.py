@@ -70,7 +70,7 @@ class Batches(Generic[T, R]):
         except Exception as error:  # torch, OpenCV and Pillow have errors of their own for it
             if not lacks_memory(error):
                 raise
-        _free()  # here, when the error is gone, and with it the tensors of all the calls that it came through
+        free_unused()  # here, when the error is gone, and with it the tensors of all the calls that it came through
         return None
 
 
@@ -83,8 +83,8 @@ def lacks_memory(error: BaseException | None) -> bool:
     return False
 
 
-def _free() -> None:
-    """Give back what nobody uses, so that the next try finds it."""
+def free_unused() -> None:
+    """Give back memory that nobody uses, so that what comes next finds it."""
     import torch
 
     gc.collect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ def predict_photos(
     if submission:
         check_ids([one.name for one in sources.files if one.is_url or is_photo(Path(one.name))], photos)
     pairs = tuple(weights) or (default_weights(data_file),)
-    read_matching_cards(pairs)
+    cards, *_ = read_matching_cards(pairs)
     settings = None if weights else read_config(data_file)
     note = make_note(sources, pairs, gps=gps, int8=int8)
     _check_apart(target, sources)
@@ -86,16 +87,16 @@ def predict_photos(
             pairs, engine=engine, photos=len(sources.files), memory=memory, device=device, console=console
         ).fit
         hold_gpu(device, fit.limit_bytes if memory else None)
-        sorter = Sorter(pairs, device=device, engine=engine)
         run = describe_run(
             sources,
-            sorter,
+            cards,
             pairs,
             gps=gps,
             language=settings.report.language if settings else "en",
             settings=_name_settings(device, engine, fit.batch, int8=int8),
         )
-        made = SortingRun(sources, sorter, run, console, journal, fit.batch, formats).make(extras)
+        load = partial(Sorter, pairs, device=device, engine=engine)
+        made = SortingRun(sources, load, run, console, journal, fit.batch, formats).make(extras)
         if submission is None:
             return made
         return replace(made, submission=write_submission(target / SUBMISSION, submission, read_results(journal.path)))
@@ -139,8 +140,8 @@ def predict_folder(
     _check_apart(folder, sources)
     with open_journal(folder, make_note(sources, (weights,), gps=gps), restart=restart) as journal:
         chosen = {"batch": str(batch)}
-        run = describe_run(sources, sorter, (weights,), gps=gps, language=language, settings=chosen)
-        return SortingRun(sources, sorter, run, console, journal, batch, formats).make(extras)
+        run = describe_run(sources, sorter.cards, (weights,), gps=gps, language=language, settings=chosen)
+        return SortingRun(sources, lambda: sorter, run, console, journal, batch, formats).make(extras)
 
 
 def make_note(sources: Sources, pairs: Iterable[Path], *, gps: bool = False, int8: bool = False) -> RunNote:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from pipeline import __version__
+from pipeline.batches import free_unused
 from pipeline.console import Following, libraries_hushed
 from pipeline.errors import DataError
 from pipeline.extras import Extra, make_extra
@@ -58,7 +59,7 @@ class PredictRun:
 
 def describe_run(
     sources: Sources,
-    sorter: Sorter,
+    cards: Cards,
     pairs: Sequence[Path],
     *,
     gps: bool = False,
@@ -69,19 +70,18 @@ def describe_run(
 
     Args:
         sources: the photos.
-        sorter: the pair, or several, that sorts them.
-        pairs: where they came from.
+        cards: of the pair that sorts them, of several of the first.
+        pairs: where they are.
         gps: whether the results say where photos were taken.
         language: of the report.
         settings: what was chosen for this machine, by its name; what the cards say is added.
     """
-    cards = sorter.cards
     return RunInfo(
         photos=sources.root.resolve(),
         weights=pairs[0],
         further_weights=tuple(pairs[1:]),
-        class_names=sorter.class_names,
-        confidence=sorter.confidence,
+        class_names=cards.classifier.class_names,
+        confidence=(cards.detector and cards.detector.confidence) or 0.0,
         finished=None,
         hidden_files=sources.hidden,
         cropsort_version=__version__,
@@ -118,7 +118,7 @@ class SortingRun:
 
     Args:
         sources: the photos.
-        sorter: the pair, or several, that sorts them.
+        load: gives the pair, or several, that sorts them; called where there is anything to sort.
         run: what is run, not finished yet.
         console: told of the progress.
         journal: the results.
@@ -127,7 +127,7 @@ class SortingRun:
     """
 
     sources: Sources
-    sorter: Sorter
+    load: Callable[[], Sorter]
     run: RunInfo
     console: Console
     journal: Journal
@@ -141,7 +141,8 @@ class SortingRun:
         todo = self._list_todo(thumbnails, extras)
         if todo:
             write_info(self._folder, self.run)
-        self._sort(todo, thumbnails)
+            self._sort(todo, thumbnails)
+            free_unused()  # the report finds room where the networks were
         names = {one.name for one in self.sources.files}
         results, subjects = self.journal.finish(names), self.journal.count_subjects(names)
         thumbnails.keep_only(subjects)
@@ -179,9 +180,9 @@ class SortingRun:
     def _sort(self, todo: Sequence[Source], thumbnails: Thumbnails) -> None:
         names, waiting = [one.name for one in self.sources.files], {one.name for one in todo}
         before = self.journal.count(name for name in names if name not in waiting)
-        if before and todo:
+        if before:
             self.console.print(f"{before.total()} of {len(names)} files are done: going on with {len(todo)}")
-        road = Road(self.sorter, thumbnails, self.batch, self.run.gps, self._say_fewer)
+        road = Road(self.load(), thumbnails, self.batch, self.run.gps, self._say_fewer)
         with (
             libraries_hushed(),
             Following(self.console, "sorting photos", len(names), before) as progress,
