@@ -9,6 +9,7 @@ workbook, Chromium shows the page. Both, and poppler's ``pdftoppm``, have to be 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,7 @@ from PIL import Image, ImageChops
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 _DPI = 110
-_WINDOW = "1280,860"
+_WINDOW = "1280,2200"
 _WIDTH = 1600
 """Pixels of a map: its crops can still be told apart."""
 
@@ -30,10 +31,11 @@ _ROOM = 12
 def main() -> None:
     """Draw all of them."""
     given = parse_options()
+    os.chdir(ROOT)  # so that the pictures say "weights/sample", and not where this machine has it
     examples = sorted((ROOT / "runs" / "sample").glob("*/examples.jpg"), key=lambda path: path.stat().st_mtime)
     if examples:
         shutil.copyfile(examples[-1], DOCS / "examples.jpg")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="cropsort-") as folder:
         report = predict(Path(folder), given.weights)
         summary, detections = print_workbook(report)
         trim(summary).save(DOCS / "summary.png", optimize=True)
@@ -45,9 +47,9 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--weights", type=Path, default=ROOT / "weights" / "sample", help="the trained pair")
+    parser.add_argument("--weights", type=Path, default=Path("weights") / "sample", help="the trained pair")
     given = parser.parse_args()
-    if not given.weights.is_dir():
+    if not (ROOT / given.weights).is_dir():
         parser.error(f"{given.weights} - no such folder; make train makes it")
     for command in ("soffice", "pdftoppm", "chromium"):
         if shutil.which(command) is None:
@@ -60,8 +62,8 @@ def predict(folder: Path, weights: Path) -> Path:
     from pipeline.console import make_console
     from pipeline.predict import predict_photos
 
-    report = folder / "val"
-    photos = ROOT / "images" / "sample" / "val"
+    report, photos = folder / "report", folder / "desks"
+    shutil.copytree(ROOT / "images" / "sample" / "val", photos)
     predict_photos(str(photos), ROOT / "data.yaml", weights=[weights], folder=report, console=make_console())
     return report
 

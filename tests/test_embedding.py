@@ -119,6 +119,7 @@ def test_views_of_a_subject_and_mirror_images_count_by_their_mean(weights: Path)
     assert not np.allclose(classifier.embed(mirrored), classifier.embed(CROPS), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_openvino_says_what_torch_says(tmp_path: Path, networks: tuple[nn.Module, ...]) -> None:
     weights = tmp_path / "classifier.pt"
     write_members(weights, [Checkpoint(MODELS[0], yolo.CLASSIFY, networks[0].state_dict())])

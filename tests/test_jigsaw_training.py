@@ -93,6 +93,7 @@ def test_best_epochs_weights_are_written(tmp_path: Path) -> None:
     assert (tmp_path / "again.pt").read_bytes() == (tmp_path / "solver.pt").read_bytes()
 
 
+@pytest.mark.slow
 def test_stopped_training_comes_out_as_if_it_had_not_been(tmp_path: Path) -> None:
     whole, stopped = make_job(tmp_path / "whole"), make_job(tmp_path / "stopped")
     run(whole, tmp_path / "whole.pt")
