@@ -80,6 +80,13 @@ def cluster(
         found = "neither photos nor a workbook" if photos is None else f"both {photos} and --adopt {adopt}"
         raise CropsortError(found, expected="PHOTOS to group, or --adopt groups.xlsx")
     if adopt is not None:
+        grouping = {"--weights": weights, "--groups": groups, "--eps": eps, "--min-size": min_size, "--crops": crops}
+        writing = {"--truth": truth, "--folders": folders, "--out": out}
+        for name, given in {**grouping, **writing}.items():
+            if given:
+                raise CropsortError(
+                    f"{name} beside --adopt", remedy="leave it out: the workbook has its groups already"
+                )
         _adopt(adopt, data, yes=yes)
         return
     if yes:

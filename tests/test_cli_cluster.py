@@ -118,6 +118,8 @@ def test_unreadable_photos_are_rows_and_the_exit_code(shop: Path, typed: Type, t
         ((), "neither photos nor a workbook - expected PHOTOS to group, or --adopt groups.xlsx"),
         (("shop", "--adopt", "x.xlsx"), "both shop and --adopt x.xlsx"),
         (("shop", "--yes"), "--yes without --adopt"),
+        (("--adopt", "x.xlsx", "--groups", "3"), "--groups beside --adopt"),
+        (("--adopt", "x.xlsx", "--folders", "copy"), "--folders beside --adopt"),
         (("none", "--features", "pixels", "--crops"), "none - no such folder"),
         (("shop",), "data.yaml - no such file"),
         (("shop", "--weights", "none"), "none - no trained detector and classifier here"),
