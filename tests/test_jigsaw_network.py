@@ -96,6 +96,7 @@ def test_seam_of_a_pair_is_of_these_two_tiles_alone() -> None:
     assert same == [[2 not in (one, other) for other in range(4)] for one in range(4)]
 
 
+@pytest.mark.slow
 def test_network_learns_where_corners_belong() -> None:
     torch.manual_seed(0)
     corners = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]])[:, :, None, None]

@@ -79,6 +79,7 @@ def read(weights: Path) -> Mapping[str, Tensor]:
     return yolo.read_checkpoint(weights).tensors
 
 
+@pytest.mark.slow
 def test_best_epochs_weights_are_written(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     (first, last) = run(job, tmp_path / "solver.pt")
