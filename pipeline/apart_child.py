@@ -48,6 +48,7 @@ def serve(pipe: Connection, log: Path, name: str) -> None:
     while task := pipe.recv_bytes():
         pipe.send_bytes(_work(task, pipe, name))
         gc.collect()  # what an error's traceback held
+    gc.freeze()  # or Python spends seconds at its end on looking through all that torch loaded
 
 
 def is_out_of_memory(error: BaseException) -> bool:

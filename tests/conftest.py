@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -23,8 +25,10 @@ from rich.console import Console
 from pipeline.cli import main
 from pipeline.environment import ROOT
 from pipeline.sample import KINDS, draw_photos
-from pipeline.sorter import Sorter
-from pipeline.training import Training, train
+
+if TYPE_CHECKING:  # torch takes seconds to load, and the process that only hands out the tests needs none of it
+    from pipeline.sorter import Sorter
+    from pipeline.training import Training
 
 # The same examples in every run: a new one that fails is found by who changes something, not by who comes next.
 settings.register_profile("same", derandomize=True)
@@ -46,6 +50,17 @@ classifier: {{model: yolo11n-cls, start: scratch, imgsz: 32, batch: 4, epochs: 1
 """
 MOTION = b"\0\0\0\x18ftypmp42" + bytes(500)
 """What a motion photo carries behind its last marker."""
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what lives to the end: each of its rounds took a third of a second."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Have Python end as it always does."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +94,8 @@ def before(home: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def trained(home: Path, before: dict[str, str]) -> Training:
     """The pair trained on ``home``, with absolute paths; it finds next to nothing."""
+    from pipeline.training import train
+
     assert before
     with chdir(home):
         made = train(Path("data.yaml"), Console(file=io.StringIO()))
@@ -105,6 +122,8 @@ def eager(trained: Training, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sorter(eager: Path) -> Sorter:
     """``eager``, loaded."""
+    from pipeline.sorter import Sorter
+
     return Sorter(eager, device="cpu")
 
 

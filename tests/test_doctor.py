@@ -125,7 +125,7 @@ def project(tmp_path: Path) -> Path:
     project = tmp_path / "내 project"
     for name in ("environment", "doctor"):
         shutil.copytree(ROOT / "pipeline" / name, project / "pipeline" / name)
-    for name in ("__init__.py", "__main__.py", "cache.py", "cli.py", "errors.py", "files.py"):
+    for name in ("__init__.py", "__main__.py", "cache.py", "cli.py", "ending.py", "errors.py", "files.py"):
         shutil.copy(ROOT / "pipeline" / name, project / "pipeline")
     return project
 

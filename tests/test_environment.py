@@ -26,7 +26,7 @@ from pipeline.environment.failures import size
 from pipeline.environment.running import is_usable
 from pipeline.errors import CropsortError
 
-BARE = ("__init__.py", "__main__.py", "environment", "errors.py")
+BARE = ("__init__.py", "__main__.py", "ending.py", "environment", "errors.py")
 posix = pytest.mark.skipif(os.name == "nt", reason="the stand-in for .venv's Python is a shell script")
 
 

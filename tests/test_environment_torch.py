@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Path:
     """A project in which nothing was set up."""
     root = tmp_path / "내 project"
     shutil.copytree(environment.ROOT / "pipeline" / "environment", root / "pipeline" / "environment")
-    for name in ("pipeline/__init__.py", "pipeline/__main__.py", "pipeline/errors.py"):
+    for name in ("pipeline/__init__.py", "pipeline/__main__.py", "pipeline/ending.py", "pipeline/errors.py"):
         shutil.copy(environment.ROOT / name, root / name)
     for name in ("pyproject.toml", "requirements.lock", "requirements-label.lock"):
         shutil.copy(environment.ROOT / name, root)
