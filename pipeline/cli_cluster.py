@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pipeline.cli_asking import ask_to_apply
 from pipeline.cli_options import DATA, Weights
 from pipeline.errors import CropsortError
 
@@ -143,13 +144,7 @@ def _adopt(workbook: Path, data: Path | None, *, yes: bool) -> None:
     from pipeline.console import make_console
 
     def ask(adoption: Adoption) -> bool:
-        print(*preview(adoption), sep="\n")
-        if yes:
-            return True
-        if sys.stdin is None or not sys.stdin.isatty():
-            print("to apply this, run the same command with --yes")
-            return False
-        return typer.confirm("Apply this?")
+        return ask_to_apply(preview(adoption), yes=yes)
 
     made = adopt_groups(workbook, data, apply=ask, console=make_console())
     if not made.adoption.plan.changes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pipeline.cli_asking import ask_to_apply
 from pipeline.cli_options import DATA, Data
 
 if TYPE_CHECKING:
@@ -145,13 +146,7 @@ def correct(
     from pipeline.correcting import correct_workbook, preview
 
     def ask(plan: Plan) -> bool:
-        print(*preview(plan), sep="\n")
-        if yes:
-            return True
-        if sys.stdin is None or not sys.stdin.isatty():
-            print("to apply this, run the same command with --yes")
-            return False
-        return typer.confirm("Apply this?")
+        return ask_to_apply(preview(plan), yes=yes)
 
     made = correct_workbook(workbook, data, results=results, apply=ask, console=make_console())
     if not made.plan.changes:

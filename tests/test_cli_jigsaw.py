@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from pipeline.cli_jigsaw import app
 from pipeline.errors import ConfigError, DataError, WeightsError
-from pipeline.jigsaw.collecting import CIFAR, Picture, Pile, collect, find_pictures, share_out
+from pipeline.jigsaw.collecting import CIFAR, Picture, Pile, collect, find_pictures
 from pipeline.jigsaw.kept import SOLVER, read_puzzle_card
 from pipeline.jigsaw.puzzle_batches import PuzzleBatches, PuzzleSettings
 
@@ -157,18 +157,6 @@ def test_small_photos_are_learnt_from_as_they_are(folder: Path) -> None:
 )
 def test_size_is_chosen_by_what_the_photos_have(size: tuple[int, int], grid: int, side: int) -> None:
     assert Pile("trip", (), (size, size, (9, 9))).choose_side(grid) == side
-
-
-def test_a_tenth_is_held_out_another_one_for_another_seed(folder: Path) -> None:
-    for number in range(30):
-        write_photo(folder / "trip" / f"{number}.png", size=(8, 8), seed=number)
-    quiet = Console(file=io.StringIO())
-    sources = collect(find_pictures("trip"), folder / "copies", side=32, grid=2, console=quiet).sources
-    train, val = share_out(sources, 0)
-    assert (len(train), len(val)) == (27, 3)
-    assert {*train, *val} == set(sources)
-    assert share_out(sources, 0) == (train, val)
-    assert share_out(sources, 1)[1] != val
 
 
 def test_damaged_cifar_is_one_line(folder: Path) -> None:

@@ -142,20 +142,6 @@ def collect(pile: Pile, folder: Path, *, side: int, grid: int, console: Console)
     return Collected(tuple(made[name] for name in sorted(made)), tuple(sorted(notes)))
 
 
-def share_out(sources: Sequence[CropSource], seed: int) -> tuple[tuple[CropSource, ...], tuple[CropSource, ...]]:
-    """Those to learn from, and a tenth, at least one, to choose the epoch on.
-
-    Args:
-        sources: at least two.
-        seed: another seed, another tenth.
-    """
-    order = np.random.default_rng((seed, 1)).permutation(len(sources))
-    count = max(1, len(sources) // 10)
-    val = set(order[:count].tolist())
-    learnt = tuple(one for number, one in enumerate(sources) if number not in val)
-    return learnt, tuple(sources[number] for number in sorted(val))
-
-
 def _copy_all(
     pictures: Sequence[Picture], folder: Path, side: int, grid: int
 ) -> Iterator[CropSource | PhotoError | OutOfMemoryError]:

@@ -9,7 +9,8 @@ from rich.console import Console
 from pipeline.backbones import check_backbone
 from pipeline.device import pick_device
 from pipeline.errors import WeightsError
-from pipeline.jigsaw.collecting import collect, find_pictures, share_out
+from pipeline.jigsaw.collecting import collect, find_pictures
+from pipeline.jigsaw.holding_out import hold_out
 from pipeline.jigsaw.kept import SOLVER, jigsaw_weights, read_puzzle_card, weights_file
 from pipeline.jigsaw.network import TILES
 from pipeline.jigsaw.puzzle_batches import PuzzleSettings
@@ -64,7 +65,7 @@ def train_on_photos(
     with claimed(copies):  # they must stay for as long as they are learnt from
         collected = collect(pile, copies, side=settings.imgsz, grid=grid, console=console)
         _say_notes(console, collected.notes)
-        train, val = share_out(collected.sources, seed)
+        train, val = hold_out(collected.sources, seed)
         sizes = f"{settings.imgsz} px, {grid} x {grid} tiles"
         console.print(f"{len(train)} pictures to learn from, {len(val)} to choose the epoch on; {sizes}")
         return train_solver(

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from pipeline.boxes import Box
 from pipeline.dataset import DataSet, list_photos
 from pipeline.errors import DataError, PhotoError
 from pipeline.images import read_size
+from pipeline.jigsaw.holding_out import hold_out
 from pipeline.labels import Annotation, Subject
 
 LEAST_SIDE = 24
 """Pixels of a subject's shorter side from which its tiles show something."""
 
-_VAL = 0.1
 """Part that the epoch is chosen on."""
 
 _LEAST = 4
@@ -96,10 +94,7 @@ def share_out_photos(
     if len(annotations) == 1:
         (one,) = annotations
         annotations = tuple(replace(one, subjects=(subject,)) for subject in one.subjects)
-    order = np.random.default_rng((seed, 1)).permutation(len(annotations))
-    val = set(order[: max(1, round(_VAL * len(annotations)))].tolist())
-    learnt = tuple(one for number, one in enumerate(annotations) if number not in val)
-    return learnt, tuple(annotations[number] for number in sorted(val))
+    return hold_out(annotations, seed)
 
 
 def _read_folder(
