@@ -138,18 +138,23 @@ def score(judged: Sequence[JudgedPhoto], *, confidence: float, labelled: bool = 
 
 
 def choose_confidence(judged: Sequence[JudgedPhoto]) -> float:
-    """The lowest threshold at which the detector's F2 is within one standard error of the best.
+    """The lowest threshold at which the detector's F2 is less than the best by no more than one standard error.
 
     F2 counts a subject that was found twice as much as a box that is none (van Rijsbergen 1979): a row too many can be
     deleted in the spreadsheet, a subject that was missed cannot be put back. On a few dozen photos the best stands out
-    from its neighbours by chance (the one-standard-error rule of Breiman et al. 1984). What class a subject gets does
-    not count: another classifier must not have the detector find less.
+    from its neighbours by chance (the one-standard-error rule of Breiman et al. 1984); the error is that of the
+    difference on the same photos, as some are harder than others at any threshold. What class a subject gets does not
+    count: another classifier must not have the detector find less.
     """
     counts = {threshold: _count_all(judged, threshold) for threshold in THRESHOLDS}
     scores = {threshold: float(_f2_found(table.sum(0))) for threshold, table in counts.items()}
+    drawn = {threshold: _f2_found(_resample(table)) for threshold, table in counts.items()}
     best = max(THRESHOLDS, key=scores.__getitem__)
-    allowed = scores[best] - float(_f2_found(_resample(counts[best])).std())
-    return min(threshold for threshold in THRESHOLDS if scores[threshold] >= allowed)
+    return min(
+        threshold
+        for threshold in THRESHOLDS
+        if scores[best] - scores[threshold] <= float((drawn[best] - drawn[threshold]).std())
+    )
 
 
 def find_intervals(judged: Sequence[JudgedPhoto], confidence: float) -> dict[str, Interval]:
@@ -240,7 +245,7 @@ def _count_all(judged: Sequence[JudgedPhoto], confidence: float) -> Table:
 
 
 def _resample(counts: Table) -> Table:
-    """Sums over as many photos drawn with replacement, many times: shape (resamples, k)."""
+    """Sums over as many photos drawn with replacement, many times, the same ones each time: shape (resamples, k)."""
     rng, photos = np.random.default_rng(0), len(counts)
     # one draw at a time: all at once would be photos x resamples x k numbers
     return np.array(
