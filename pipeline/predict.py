@@ -23,7 +23,7 @@ from pipeline.results import read_results
 from pipeline.run_info import Language
 from pipeline.sources import Sources, default_folder, find_sources
 from pipeline.submission import SUBMISSION, Header, check_ids, write_submission
-from pipeline.weights import STAGES, default_weights, read_matching_cards
+from pipeline.weights import STAGES, default_weights, read_cards, read_matching_cards, weights_file
 
 if TYPE_CHECKING:
     from pipeline.sorter import Sorter
@@ -146,15 +146,24 @@ def predict_folder(
 
 def make_note(sources: Sources, pairs: Iterable[Path], *, gps: bool = False, int8: bool = False) -> RunNote:
     """What the results depend on: photos, weights with their cards (threshold, margin, temperature), settings."""
-    return RunNote(sources.label, tuple(map(_hash_pair, pairs)), {"--gps": gps, "--int8": int8})
+    weights = tuple(_hash_pair(pair, int8=int8) for pair in pairs)
+    return RunNote(sources.label, weights, {"--gps": gps, "--int8": int8})
 
 
 def _name_settings(device: str, engine: str, batch: int, *, int8: bool) -> dict[str, str]:
     return {"device": device, "engine": engine, "int8": "yes" if int8 else "no", "batch": str(batch)}
 
 
-def _hash_pair(folder: Path) -> str:
+def _hash_pair(folder: Path, *, int8: bool) -> str:
     total = hashlib.sha256()
+    if int8:  # whose ranges may have been measured on other photos since
+        from pipeline.engine.cached import hash_int8
+        from pipeline.exporting import recipe_of
+
+        cards = read_cards(folder)
+        for card in filter(None, (cards.detector, cards.classifier)):
+            weights = weights_file(folder, card.stage)
+            total.update(hash_int8(weights, recipe_of(weights, card)))
     for path in (folder / f"{stage}{suffix}" for stage in STAGES for suffix in (".pt", ".json")):
         if path.is_file():
             with path.open("rb") as file:

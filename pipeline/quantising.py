@@ -122,7 +122,7 @@ def _quantise(weights: Path, card: Card, images: Sequence[Pixels], console: Cons
     if card.stage == "detector":
         images = [*map(yolo.make_padding(card.imgsz, built.facts[STRIDE]), images)]
     model = quantise(convert(built), images)
-    keep_network(file, network_name(file, recipe, "int8"), lambda path: save(model, path, built.facts))
+    keep_network(file, network_name(file, recipe, "int8"), lambda path: save(model, path, built.facts), anew=True)
 
 
 def _judge(

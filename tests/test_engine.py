@@ -161,6 +161,21 @@ def test_networks_of_former_weights_are_removed(tmp_path: Path) -> None:
     assert left == {"classifier-fp32-1", "detector-int8-1", "detector-fp32-2"}
 
 
+def test_network_that_was_made_anew_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    weights, name = tmp_path / "detector.pt", "detector-int8-1"
+
+    def write_other(path: Path) -> None:
+        path.write_bytes(b"other")
+        path.with_suffix(".bin").write_bytes(b"other bin")
+
+    keep_network(weights, name, write_pair)
+    assert keep_network(weights, name, write_other).read_bytes() == b"xml"
+    path = keep_network(weights, name, write_other, anew=True)
+    assert (path.read_bytes(), path.with_suffix(".bin").read_bytes()) == (b"other", b"other bin")
+    assert [one.name for one in (tmp_path / "openvino").iterdir()] == [name]
+    assert find_network(weights, name) == path
+
+
 def test_several_at_once_keep_one_whole_network(tmp_path: Path) -> None:
     weights, start = tmp_path / "detector.pt", threading.Barrier(4)
 

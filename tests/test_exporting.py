@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Run
+from conftest import Run, hash_files
 from numpy.typing import NDArray
 
 from pipeline.classifying import Classifier
@@ -127,6 +127,17 @@ def test_int8_is_made_scored_and_used(tiny: Path, trained: Training, here: Run) 
     assert "on 4 val photos: F1 " in answer.stdout
     predictions = Sorter(pair, device="cpu", engine="int8")(tiny / "images" / "val" / "photo-0009.jpg")
     assert predictions
+    sorting = ("predict", "images/val", "--int8", "--out", "report")
+    assert here(*sorting).returncode == here(*sorting).returncode == 0
+    before = hash_files(pair / "openvino")
+    answer = here("export", "--int8", "--photos", "images/val")
+    assert answer.returncode == 0, answer.stderr
+    after = hash_files(pair / "openvino")
+    changed = {name for name in after if name.endswith(".xml") and after[name] != before[name]}
+    assert {name.partition("/")[2].partition("-")[0] for name in changed} == {"detector", "classifier"}
+    refused = here(*sorting)
+    assert refused.returncode == 2
+    assert "other weights" in refused.stderr
 
 
 @pytest.mark.parametrize(

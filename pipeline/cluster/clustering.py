@@ -17,7 +17,7 @@ from pipeline.cluster.subjects import Gathered, gather
 from pipeline.cluster.wording import WORKBOOK, Run, some
 from pipeline.config import Config, read_config
 from pipeline.console import counting
-from pipeline.errors import CropsortError, DataError
+from pipeline.errors import ConfigError, CropsortError, DataError, WeightsError
 from pipeline.files import claimed_folder
 from pipeline.plots import is_legible
 from pipeline.report_folder import keep_edited
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MAP, DENDROGRAM = "map.jpg", "dendrogram.png"
 
+_WITHOUT_PAIR = "; or group without a pair: --features pixels --crops, where each photo shows one subject"
 _CHOOSE = "choose another one: OUT=folder, or --out folder"
 
 
@@ -130,12 +131,20 @@ def _find_place(
     target = folder or default_folder(sources)
     if target.resolve() == Path(sources.label):
         raise CropsortError("is the folder of photos itself", where=target, remedy=_CHOOSE)
-    config = None if weights or not looks else read_config(data_file)
-    pair = (weights or default_weights(data_file)) if looks else None
-    if pair is not None:
-        read_matching_cards([pair])
+    config, pair = _find_pair(data_file, weights) if looks else (None, None)
     data = data_file.resolve() if data_file.is_file() else None
     return _Place(sources.leave_out(target), target, data, pair, config)
+
+
+def _find_pair(data_file: Path, weights: Path | None) -> tuple[Config | None, Path]:
+    try:
+        config = None if weights else read_config(data_file)
+        pair = weights or default_weights(data_file)
+        read_matching_cards([pair])
+    except (ConfigError, WeightsError) as error:
+        error.remedy += _WITHOUT_PAIR if error.remedy else _WITHOUT_PAIR.removeprefix("; or ")
+        raise
+    return config, pair
 
 
 def _load_sorter(place: _Place) -> Sorter | None:

@@ -83,13 +83,15 @@ def find_network(weights: Path, name: str) -> Path | None:
     return next((path for path in kept if path.is_file() and path.with_suffix(".bin").is_file()), None)
 
 
-def keep_network(weights: Path, name: str, write: Callable[[Path], None]) -> Path:
+def keep_network(weights: Path, name: str, write: Callable[[Path], None], *, anew: bool = False) -> Path:
     """Keep a network, whole or not at all; where another process was faster its network is taken.
 
     Args:
         weights: the file of the weights.
         name: its ``network_name``.
         write: writes it to the path that it is given.
+        anew: it takes the place of one with that name, as those of 8 bits do, which are named by their weights and not
+            by the photos that their ranges were measured on.
 
     Returns:
         Where it is kept.
@@ -100,7 +102,7 @@ def keep_network(weights: Path, name: str, write: Callable[[Path], None]) -> Pat
     refused: OutputError | None = None
     for place in _places(weights):
         try:
-            return _keep(place, name, write)
+            return _keep(place, name, write, anew=anew)
         except OSError as error:
             refused = refused or output_error(error, place)
     assert refused is not None  # there are two places
@@ -113,6 +115,17 @@ def _make(weights: Path, recipe: Recipe, name: str) -> Path:
     return keep_network(weights, name, lambda path: save(model, path, built.facts))
 
 
+def hash_int8(weights: Path, recipe: Recipe) -> bytes:
+    """SHA-256 of a stage's network of 8 bits; nothing where there is none."""
+    path = find_network(weights, network_name(weights, recipe, "int8"))
+    if path is None:
+        return b""
+    total = hashlib.sha256()
+    for file in (path, path.with_suffix(".bin")):
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.digest()
+
+
 def _need_int8(weights: Path, name: str) -> Path:
     path = find_network(weights, name)
     if path is None:
@@ -121,13 +134,13 @@ def _need_int8(weights: Path, name: str) -> Path:
     return path
 
 
-def _keep(place: Path, name: str, write: Callable[[Path], None]) -> Path:
+def _keep(place: Path, name: str, write: Callable[[Path], None], *, anew: bool) -> Path:
     made = place / f".{name}.{os.getpid()}.{threading.get_ident()}"
     made.mkdir(parents=True, exist_ok=True)
     try:
         write(made / _MODEL)
         target = place / name
-        if not (target / _MODEL).is_file():
+        if anew or not (target / _MODEL).is_file():
             shutil.rmtree(target, ignore_errors=True)
             try:
                 made.replace(target)
