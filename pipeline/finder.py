@@ -17,7 +17,7 @@ from pipeline.dataset import DataSet
 from pipeline.engine import Engine
 from pipeline.engine.detecting import load_detector
 from pipeline.errors import PhotoError, WeightsError
-from pipeline.images import Pixels, ScaledPhoto, read_photo, shrink
+from pipeline.images import Pixels, ScaledPhoto, read_photo, shrink_scaled
 from pipeline.labels import Annotation
 from pipeline.results import Detection
 from pipeline.weights import TRAIN_FIRST, Card, read_card
@@ -72,7 +72,7 @@ class DetectorFinder:
 
     def find_scaled(self, photos: Sequence[ScaledPhoto], *, conf: float) -> list[list[Detection]]:
         """See ``Finder``."""
-        small = [shrink(photo.pixels, self.side) for photo in photos]
+        small = [shrink_scaled(photo, self.side) for photo in photos]
         found = self._detect(small, conf)
         return [_enlarge(some, of, photo) for some, of, photo in zip(found, small, photos, strict=True)]
 

@@ -36,8 +36,12 @@ __all__ = [
     "read_size",
     "read_small",
     "shrink",
+    "shrink_scaled",
     "write_jpeg",
 ]
+
+_NEAR = 1.6
+"""Pixels to one up to which those of a photo decoded at a fraction are better interpolated between than averaged."""
 
 MAX_BYTES = 1 << 30
 """A file with more is no photo: ``MAX_PIXELS`` of RGB that nobody compressed take 0.75 GB."""
@@ -151,12 +155,27 @@ def read_size(path: Path) -> tuple[int, int]:
 
 def shrink(pixels: Pixels, longest: int) -> Pixels:
     """Scale down so that the longer side is at most ``longest`` pixels; smaller images come back as they are."""
+    return _resize(pixels, longest, cv2.INTER_AREA)
+
+
+def shrink_scaled(photo: ScaledPhoto, longest: int) -> Pixels:
+    """Nearly what ``shrink`` makes of the full photo, of one that was decoded at a fraction of its size.
+
+    Each of its pixels is the mean of a square already. Means of one and a bit of those are blurred a second time, and
+    unevenly, which moves a detector's boxes. Between their middles, four at a time, is nearer, and takes a seventh of
+    the time, until so much lies between those that averaging is nearer again.
+    """
+    near = photo.factor > 1 and max(photo.pixels.shape[:2]) <= _NEAR * longest
+    return _resize(photo.pixels, longest, cv2.INTER_LINEAR if near else cv2.INTER_AREA)
+
+
+def _resize(pixels: Pixels, longest: int, interpolation: int) -> Pixels:
     height, width = pixels.shape[:2]
     factor = longest / max(height, width)
     if factor >= 1:
         return pixels
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), np.uint8)
 
 
 def encode_jpeg(pixels: Pixels, *, quality: int = 95, captured: str | None = None, comment: str = "") -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.finder import DetectorFinder, WholePhoto
-from pipeline.images import ScaledPhoto, encode_jpeg, open_photo
+from pipeline.images import Pixels, ScaledPhoto, encode_jpeg, open_photo, shrink, shrink_scaled
 from pipeline.sample.files import draw_photos
 from pipeline.sorter import Sorter
 from pipeline.weights import read_cards, weights_file
@@ -54,6 +54,25 @@ def test_boxes_of_a_turned_photo_are_where_its_pixels_lie_in_the_full_one(sorter
 def test_photo_at_full_scale_gives_what_its_pixels_give(sorter: Sorter) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
     assert sorter.finder.find_scaled([ScaledPhoto.of(pixels)], conf=0.0) == [sorter.finder.find(pixels, conf=0.0)]
+
+
+@pytest.mark.parametrize("side", [140, 150, 160])
+def test_detector_sees_of_a_fraction_nearly_what_it_sees_of_the_full_photo(large: Path, side: int) -> None:
+    full, part = shrink(open_photo(large, side=LARGE[0]).pixels, side), open_photo(large, side=side)
+    assert part.factor == 8
+
+    def differ(seen: Pixels) -> float:
+        return float(np.sqrt(np.square(seen.astype(float) - full).mean()))
+
+    assert differ(shrink_scaled(part, side)) < 0.97 * differ(shrink(part.pixels, side))
+
+
+def test_nothing_is_passed_over_where_a_fraction_is_much_larger_than_what_the_detector_sees(large: Path) -> None:
+    part = open_photo(large, side=200)
+    for side in (64, 110):
+        assert np.array_equal(shrink_scaled(part, side), shrink(part.pixels, side))
+    whole = ScaledPhoto.of(part.pixels)
+    assert np.array_equal(shrink_scaled(whole, 150), shrink(part.pixels, 150))
 
 
 def test_whole_photo_is_the_full_one() -> None:
