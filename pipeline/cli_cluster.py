@@ -128,6 +128,8 @@ def _tell(made: Clustered) -> None:
     left = f", {grouped.noise:,} in none" if grouped.noise else ""
     count = some(len(grouped.gathered.subjects), "subject")
     print(f"{count} in {some(len(grouped.grouping.centres), 'group')}{left}")
+    if problems := len(grouped.gathered.problems):
+        print(f"{some(problems, 'file')} without a subject: the Problems sheet says why")
     print(f"how that was chosen: {grouped.grouping.rule}")
     if grouped.agreement is not None:
         rand, mutual = grouped.agreement.adjusted_rand, grouped.agreement.adjusted_mutual_information

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
+from rich.console import Console
+
 from pipeline.errors import CropsortError, OutputError
 from pipeline.files import write_durably
 
@@ -112,11 +114,12 @@ def _in_words(name: str, value: bool | float | None) -> str:
     return f"{name} {value}"
 
 
-def keep_edited(workbook: Path) -> None:
+def keep_edited(workbook: Path, console: Console) -> None:
     """A workbook from before may hold somebody's notes: it stays, under the time it was last saved at.
 
     Args:
         workbook: where another is to be written.
+        console: told what it is called from now on.
 
     Raises:
         OutputError: a program has it open.
@@ -126,7 +129,9 @@ def keep_edited(workbook: Path) -> None:
     saved = datetime.fromtimestamp(workbook.stat().st_mtime).astimezone()
     additions = ("", *(f"-{number}" for number in range(2, 1000)))
     names = (f"{workbook.stem}-{saved:%Y%m%d-%H%M%S}{addition}{workbook.suffix}" for addition in additions)
+    kept = next(path for path in map(workbook.with_name, names) if not path.exists())
     try:
-        workbook.rename(next(path for path in map(workbook.with_name, names) if not path.exists()))
+        workbook.rename(kept)
     except OSError as error:
         raise OutputError("may not be moved", where=workbook, remedy="close the program that has it open") from error
+    console.print(f"{workbook.name} from before is {kept.name} now, with all that was written into it")

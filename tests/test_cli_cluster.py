@@ -91,8 +91,10 @@ def test_a_workbook_that_may_hold_names_is_kept(shop: Path, typed: Type, tmp_pat
     words = ("shop", "--features", "pixels", "--crops", "-o", tmp_path / "out")
     assert typed(*words).code == 0
     name_groups(tmp_path / "out" / "groups.xlsx", {"group 1": "사과"})
-    assert typed(*words).code == 0
+    told = typed(*words)
+    assert told.code == 0
     (kept,) = (tmp_path / "out").glob("groups-*.xlsx")
+    assert f"groups.xlsx from before is {kept.name} now, with all that was written into it" in told.output
     assert any(cell.value == "사과" for cell in openpyxl.load_workbook(kept)["Groups"]["C"])
 
 
@@ -108,6 +110,7 @@ def test_unreadable_photos_are_rows_and_the_exit_code(shop: Path, typed: Type, t
     told = typed("shop", "--features", "pixels", "--crops")
     assert told.code == 1
     assert "1 of the photos could not be read: the Problems sheet says why" in told.output
+    assert "2 files without a subject: the Problems sheet says why" in told.output
     book = openpyxl.load_workbook(tmp_path / "reports" / "shop-groups" / "groups.xlsx")
     assert [row[0] for row in book["Problems"].iter_rows(min_row=2, values_only=True)] == ["broken.jpg", "notes.txt"]
 

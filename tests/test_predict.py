@@ -52,9 +52,15 @@ def photos(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def predict(
-    photos: Path, sorter: Sorter, out: str | Path = OUT, batch: int = 1, *, weights: Path = Path("weights")
+    photos: Path,
+    sorter: Sorter,
+    out: str | Path = OUT,
+    batch: int = 1,
+    *,
+    weights: Path = Path("weights"),
+    told: io.StringIO | None = None,
 ) -> PredictRun:
-    console = Console(file=io.StringIO())
+    console = Console(file=told or io.StringIO(), soft_wrap=True)
     return predict_folder(photos, sorter, weights=weights, folder=Path(out), console=console, batch=batch)
 
 
@@ -152,9 +158,11 @@ def test_earlier_workbook_is_kept_under_another_name(photos: Path, sorter: Sorte
     book["Photos"]["Z99"] = "my notes"
     book.save(workbook)
     shutil.copyfile(photos / "motion [1].jpg", photos / "new.jpg")
-    predict(photos, sorter)
+    told = io.StringIO()
+    predict(photos, sorter, told=told)
     kept = list(Path(OUT).glob("report-*.xlsx"))
     assert len(kept) == 1
+    assert f"report.xlsx from before is {kept[0].name} now, with all that was written into it\n" in told.getvalue()
     assert openpyxl.load_workbook(kept[0])["Photos"]["Z99"].value == "my notes"
     assert openpyxl.load_workbook(workbook)["Photos"]["Z99"].value is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,12 @@ def write_results(folder: Path, results: list[PhotoResult], tail: str = "") -> N
     (folder / "results.jsonl").write_text("".join(lines) + tail, encoding="utf-8")
 
 
+def is_written(said: str) -> bool:
+    """Whether a workbook was written and nothing else said, but what became of one from before."""
+    kept = r"[^\n]+\.xlsx from before is [^\n]+\.xlsx now, with all that was written into it\n"
+    return re.fullmatch(rf"({kept})?writing the workbook \.\.\.\n", said) is not None
+
+
 def report(source: Path, **options: Any) -> tuple[Report, str]:
     """What was made, and what was said."""
     said = io.StringIO()
@@ -89,7 +96,7 @@ def test_workbook_tables_and_page_are_made_in_the_folder(folder: Path) -> None:
     assert made.files.workbook == folder / "report.xlsx"
     assert made.page == folder / "report.html"
     assert {path.name for path in folder.iterdir()} >= MADE | {path.name for path in made.files.tables}
-    assert said == "writing the workbook ...\n"
+    assert is_written(said)
     book = openpyxl.load_workbook(made.files.workbook)
     assert len(list(book["Detections"].iter_rows(min_row=2))) == 2
     assert len(book["Detections"]._images) >= 2
@@ -110,7 +117,7 @@ def test_report_that_lost_a_file_is_made_anew(folder: Path, lost: str) -> None:
     report(folder)
     shutil.move(folder / lost, folder.parent)
     _, said = report(folder)
-    assert said == "writing the workbook ...\n"
+    assert is_written(said)
     assert (folder / lost).exists()
 
 
@@ -120,7 +127,7 @@ def test_other_language_is_another_report_and_an_edited_one_is_kept(folder: Path
     book["Photos"]["Z99"] = "my notes"
     book.save(made.files.workbook)
     made, said = report(folder, language="ko")
-    assert said == "writing the workbook ...\n"
+    assert is_written(said)
     (kept,) = folder.glob("report-*.xlsx")
     assert openpyxl.load_workbook(kept)["Photos"]["Z99"].value == "my notes"
     assert "Detections" not in openpyxl.load_workbook(made.files.workbook).sheetnames
@@ -154,7 +161,7 @@ def test_results_of_a_run_that_was_stopped_are_reported_and_marked(folder: Path,
     write_results(folder, RESULTS)
     write_info(folder, run)
     made, said = report(folder)
-    assert said == "writing the workbook ...\n"
+    assert is_written(said)
     assert not any("interrupted" in text for text in read_texts(made.files.workbook, 0))
 
 
@@ -201,7 +208,7 @@ def test_damaged_description_is_said_and_does_without(folder: Path, damage: str)
 def test_damaged_note_of_reports_costs_nothing_but_time(folder: Path, damage: str) -> None:
     report(folder)
     (folder / "reported.json").write_text(damage)
-    assert report(folder)[1] == "writing the workbook ...\n"
+    assert is_written(report(folder)[1])
 
 
 def test_photos_that_have_gone_are_said(folder: Path, tmp_path: Path) -> None:
@@ -264,7 +271,7 @@ def test_command_says_where_everything_is(folder: Path, here: Run) -> None:
 def test_formats_are_made_once_they_are_asked_for(folder: Path) -> None:
     report(folder)
     made, said = report(folder, formats=("csv", "json", "parquet"))
-    assert said == "writing the workbook ...\n"
+    assert is_written(said)
     assert {path.suffix for path in made.files.tables} == {".csv", ".json", ".parquet"}
     assert json.loads((folder / "photos.json").read_text(encoding="utf-8"))[0]["photo"] == "b.jpg"
     for formats in ((), ("parquet",), ("csv", "json")):
@@ -328,7 +335,7 @@ def test_report_links_to_the_photos_with_boxes_that_are_there(folder: Path, tmp_
     picture = folder / "boxes" / "밤" / "a [1].jpg"
     assert list_drawn(results, folder) == {"밤/a [1].jpg": picture}
     made, said = report(folder)
-    assert said == "writing the workbook ...\n"
+    assert is_written(said)
     assert "boxes/밤/a%20%5B1%5D.jpg" in read_links(made.files.workbook, 2)
     changed = [replace(RESULTS[0], predictions=(FOUND,)), *RESULTS[1:]]
     assert list_drawn(changed, folder) == {}, "a picture of earlier results shows what they do not say"

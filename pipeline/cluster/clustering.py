@@ -189,7 +189,7 @@ def _write(folder: Path, grouped: Grouped, run: Run, how: How | None, console: C
         with counting(console, "filling the folders", count_photos(grouped)) as advance:
             failed = fill_folders(folder, grouped, how, on_photo=advance)
     console.print("writing the workbook ...")
-    keep_edited(folder / WORKBOOK)
+    keep_edited(folder / WORKBOOK, console)
     workbook, *tables = write_sheets(folder, grouped, run)
     made = None if how is None else folder / FOLDER
     return Clustered(grouped, workbook, tuple(tables), folder / MAP, folder / DENDROGRAM, made, failed)

@@ -113,7 +113,7 @@ def make_report(
     if earlier is not None:
         console.print("nothing is new: the report stays as it is")
         return earlier
-    keep_edited(target)
+    keep_edited(target, console)
     console.print("writing the workbook ...")
     made = _write(results, run, target, drawn, formats)
     paths = (made.files.workbook, *made.files.tables, *([made.page] if made.page else []))
