@@ -26,8 +26,8 @@ def run_and_end(work: Callable[[], None]) -> None:
         if code is None:
             return  # an error that nobody answered, which is Python's to tell
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in filter(None, (sys.stdout, sys.stderr)):  # who was started without a window may have none
+                stream.flush()
         except (OSError, ValueError):
             return  # a full disk or a reader that has gone: Python has its own words for that too
         os._exit(code)

@@ -148,8 +148,9 @@ def choose_confidence(judged: Sequence[JudgedPhoto]) -> float:
     """
     counts = {threshold: _count_all(judged, threshold) for threshold in THRESHOLDS}
     scores = {threshold: float(_f2_found(table.sum(0))) for threshold, table in counts.items()}
-    drawn = {threshold: _f2_found(_resample(table)) for threshold, table in counts.items()}
     best = max(THRESHOLDS, key=scores.__getitem__)
+    totals = np.split(_resample(np.hstack([*counts.values()])), len(counts), axis=1)  # of the same photos at each
+    drawn = dict(zip(counts, map(_f2_found, totals), strict=True))
     return min(
         threshold
         for threshold in THRESHOLDS
@@ -245,7 +246,7 @@ def _count_all(judged: Sequence[JudgedPhoto], confidence: float) -> Table:
 
 
 def _resample(counts: Table) -> Table:
-    """Sums over as many photos drawn with replacement, many times, the same ones each time: shape (resamples, k)."""
+    """Sums over as many photos drawn with replacement, many times: shape (resamples, k)."""
     rng, photos = np.random.default_rng(0), len(counts)
     # one draw at a time: all at once would be photos x resamples x k numbers
     return np.array(

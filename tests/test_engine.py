@@ -21,7 +21,7 @@ from pipeline.engine.converting import Built, Recipe
 from pipeline.engine.detecting import STRIDE, load_detector, recipe_detector
 from pipeline.engine.network import Network
 from pipeline.engine.quiet import import_nncf
-from pipeline.errors import ConfigError, CropsortError, WeightsError
+from pipeline.errors import ConfigError, CropsortError, OutputError, WeightsError
 from pipeline.images import Pixels
 
 SHAPES = ((96, 128, 3), (128, 96, 3), (50, 128, 3), (128, 128, 3), (40, 33, 3))
@@ -174,6 +174,17 @@ def test_network_that_was_made_anew_takes_the_place_of_the_old_one(tmp_path: Pat
     assert (path.read_bytes(), path.with_suffix(".bin").read_bytes()) == (b"other", b"other bin")
     assert [one.name for one in (tmp_path / "openvino").iterdir()] == [name]
     assert find_network(weights, name) == path
+
+
+def test_network_that_cannot_be_replaced_is_an_error_and_not_put_where_nobody_looks(tmp_path: Path) -> None:
+    weights, name = tmp_path / "detector.pt", "detector-int8-1"
+    in_the_way = tmp_path / "openvino" / name
+    in_the_way.parent.mkdir()
+    in_the_way.write_text("in use")
+    with pytest.raises(OutputError):
+        keep_network(weights, name, write_pair, anew=True)
+    assert find_network(weights, name) is None
+    assert list((tmp_path / "openvino").iterdir()) == [in_the_way]
 
 
 def test_several_at_once_keep_one_whole_network(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAP, DENDROGRAM = "map.jpg", "dendrogram.png"
 
-_WITHOUT_PAIR = "; or group without a pair: --features pixels --crops, where each photo shows one subject"
+_WITHOUT_PAIR = "or group without a pair: --features pixels --crops, where each photo shows one subject"
 _CHOOSE = "choose another one: OUT=folder, or --out folder"
 
 
@@ -142,7 +142,7 @@ def _find_pair(data_file: Path, weights: Path | None) -> tuple[Config | None, Pa
         pair = weights or default_weights(data_file)
         read_matching_cards([pair])
     except (ConfigError, WeightsError) as error:
-        error.remedy += _WITHOUT_PAIR if error.remedy else _WITHOUT_PAIR.removeprefix("; or ")
+        error.remedy = "; ".join(filter(None, (error.remedy, _WITHOUT_PAIR)))
         raise
     return config, pair
 

@@ -97,7 +97,8 @@ def keep_network(weights: Path, name: str, write: Callable[[Path], None], *, ane
         Where it is kept.
 
     Raises:
-        OutputError: it can be written neither beside the weights nor into the cache.
+        OutputError: it can be written neither beside the weights nor into the cache; or what it is to replace cannot be
+            removed, which would be found first.
     """
     refused: OutputError | None = None
     for place in _places(weights):
@@ -105,6 +106,8 @@ def keep_network(weights: Path, name: str, write: Callable[[Path], None], *, ane
             return _keep(place, name, write, anew=anew)
         except OSError as error:
             refused = refused or output_error(error, place)
+            if anew and (place / name).exists():
+                raise refused from error
     assert refused is not None  # there are two places
     raise refused
 
@@ -140,7 +143,9 @@ def _keep(place: Path, name: str, write: Callable[[Path], None], *, anew: bool) 
     try:
         write(made / _MODEL)
         target = place / name
-        if anew or not (target / _MODEL).is_file():
+        if anew and target.exists():
+            shutil.rmtree(target)
+        if not (target / _MODEL).is_file():
             shutil.rmtree(target, ignore_errors=True)
             try:
                 made.replace(target)

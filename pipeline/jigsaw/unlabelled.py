@@ -17,8 +17,6 @@ from pipeline.labels import Annotation, Subject
 LEAST_SIDE = 24
 """Pixels of a subject's shorter side from which its tiles show something."""
 
-"""Part that the epoch is chosen on."""
-
 _LEAST = 4
 """Pictures."""
 
