@@ -333,12 +333,27 @@ def test_tables_without_rows_are_written_and_not_drawn(tmp_path: Path) -> None:
     assert book["Detections"].auto_filter.ref == "A1:J2"
 
 
+def test_put_together_in_memory_or_in_files_it_is_the_same_workbook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = []
+    for few in (0, 40):
+        monkeypatch.setattr("pipeline.workbook._FEW_ROWS", few)
+        _write(path := tmp_path / f"{few}.xlsx", _detections())
+        with zipfile.ZipFile(path) as file:
+            parts.append({name: file.read(name) for name in file.namelist() if name != "docProps/core.xml"})  # its time
+    assert parts[0] == parts[1]
+    assert any(name.startswith("xl/media/") for name in parts[0])
+
+
 FULL = """
 import gc, resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_workbook import _counts, _detections, _summary
+from pipeline import workbook
 from pipeline.workbook import write_workbook
+workbook._FEW_ROWS = int(sys.argv[3])
 path, limits = Path(sys.argv[1]), (10, 300, 600, 900, 1500, 3000, 5000, 7000, 9000)
 tables = [_detections(5), _counts("Photos", 200)]
 summary = _summary(_counts("Classes", 3, chart="bars"))
@@ -353,10 +368,11 @@ for limit in limits:
 """
 
 
-def test_a_full_disk_is_an_error_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [0, 10_000], ids=["put together in files", "put together in memory"])
+def test_a_full_disk_is_an_error_and_nothing_else(tmp_path: Path, few: int) -> None:
     pytest.importorskip("resource", reason="Windows has no limit on file sizes to stand in for a full disk")
     # With -X dev the collector tells on every file that was left open to it, as Python 3.13 does without.
-    command = [sys.executable, "-X", "dev", "-c", FULL, str(tmp_path / "a.xlsx"), str(Path(__file__).parent)]
+    command = [sys.executable, "-X", "dev", "-c", FULL, str(tmp_path / "a.xlsx"), str(Path(__file__).parent), str(few)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=120, cwd=ROOT)
     assert (done.stdout.splitlines(), done.stderr, done.returncode) == (["File too large"] * 9, "", 0)
 

@@ -25,6 +25,10 @@ from pipeline.workbook.tables import SheetWords, Summary, Table, clean_text
 
 _NO_NOTES: Mapping[str, str] = MappingProxyType({})
 _ENGLISH = SheetWords()
+
+_FEW_ROWS = 10_000
+"""Up to so many a workbook is put together in memory: with a file for each picture it takes twice as long."""
+
 _TEXT_IS_TEXT = {"strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
 
 
@@ -63,6 +67,7 @@ def write_workbook(
         try:
             _write_notes(workbook, notes)
             _write_sheets(workbook, summary, tables, words)
+            workbook.in_memory = _count_rows(workbook) <= _FEW_ROWS  # looked at by ``close``; the rows are in files
             workbook.close()
         except FileCreateError as error:  # wraps the OSError, but is none
             _close_unfinished(error.args[0])
@@ -94,6 +99,10 @@ def _write_sheets(workbook: Xlsx, summary: Summary, tables: Sequence[Table[Any]]
     for name, table in zip(others, tables, strict=True):
         TableSheets(workbook, names, name, table, drop_downs=drop_downs, words=words).write()
     drop_downs.write(workbook)
+
+
+def _count_rows(workbook: Xlsx) -> int:
+    return sum(sheet.dim_rowmax or 0 for sheet in workbook.worksheets())
 
 
 def _close_unfinished(error: OSError) -> None:
