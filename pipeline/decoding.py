@@ -18,20 +18,19 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from pipeline.colours import Pixels, to_rgb
 from pipeline.errors import PhotoError, TooLargeError, TruncatedError
 from pipeline.exif import Header, read_tags, turn_upright
+from pipeline.plain_jpeg import SCALED_FORMATS, decode_plain_jpeg
 from pipeline.signatures import BEGIN_BYTES, count_missing, has_one_scan, recognise
 
 MAX_PIXELS = 250_000_000
 """A photo with more pixels is taken for a decompression bomb; the largest phone sensor has 200 million.
 
-What 200 million cost at most, in GB of memory: a JPEG 0.1 at 1/8 (progressive 0.7 to 1.2) and 1.4 whole (progressive,
-with colour at full resolution 2.0); averaged to 1/8, HEIC 1.4, AVIF 1.8, others 0.3 to 0.9 beside their files' bytes.
+What 200 million cost at most, in GB of memory: a JPEG 0.1 at 1/8 (progressive 0.6 to 1.2) and 0.6 whole (progressive
+1.2, with colour at full resolution 1.8), one that is left to Pillow 0.8 more than that; averaged to 1/8, HEIC 1.4,
+AVIF 1.8, others 0.3 to 0.9 beside their files' bytes.
 """
 
 _MAX_WEBP_PIXELS = 120_000_000
 """200 million of WebP cost 3.1 GB, and no phone writes them."""
-
-SCALED_FORMATS = frozenset({"JPEG", "MPO"})
-"""Formats that decode at 1/2, 1/4 and 1/8 of their size for less."""
 
 # What photos come in, and no more: for others Pillow starts programs (EPS) or tells them by next to nothing (TGA).
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "GIF", "PPM")
@@ -46,6 +45,8 @@ _ANY_ENDS = b"\xff\xd9", bytes(151 * step % 254 + 1 for step in range(1, 999)) +
 
 Choose = Callable[[str, tuple[int, int]], int]
 """From a photo's format and stored size to how many times smaller it may be decoded, 1 or more."""
+
+_DecodePlain = Callable[[Image.Image, bytes, int], Pixels | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def decode(data: bytes, where: Path | str, choose: Choose = whole) -> Decoded:
     if not data:
         raise PhotoError("the file is empty", where=where)
     try:
-        made = _decode(data, where, choose)
+        made = _decode(data, where, choose, decode_plain_jpeg)
     except TruncatedError:
         found = _decode_endless(data, where, choose) if has_one_scan(data) else None
         if found is None:
@@ -171,7 +172,7 @@ def _check_size(image: Image.Image, where: Path | str) -> None:
         raise TooLargeError(f"{width} x {height} pixels are more than {most // 1_000_000} million", where=where)
 
 
-def _decode(data: bytes, where: Path | str, choose: Choose) -> Decoded:
+def _decode(data: bytes, where: Path | str, choose: Choose, decode_plain: _DecodePlain) -> Decoded:
     """As stored: it is turned when Pillow's own pixels are gone."""
     with opening(data, where) as image:
         wanted = choose(image.format or "", image.size)
@@ -179,6 +180,9 @@ def _decode(data: bytes, where: Path | str, choose: Choose) -> Decoded:
             if image.format == "PNG":  # its EXIF may stand behind its pixels
                 image.load()
             header = read_tags(image)
+            plain = decode_plain(image, data, wanted)
+            if plain is not None:
+                return Decoded(plain, header, wanted)
             reached = _draft(image, wanted, len(data))
             image.load()
             _check_size(image, where)  # a HEIF may hold more than it said
@@ -206,10 +210,14 @@ def _draft(image: Image.Image, wanted: int, length: int) -> int:
 def _decode_endless(data: bytes, where: Path | str, choose: Choose) -> Decoded | None:
     """A JPEG that lacks nothing but the marker of its end: whatever is put in its place, its pixels are the same."""
     try:
-        one, other = (_decode(data.rstrip(b"\xff") + end, where, choose) for end in _ANY_ENDS)
+        one, other = (_decode(data.rstrip(b"\xff") + end, where, choose, _leave_to_pillow) for end in _ANY_ENDS)
     except PhotoError:
         return None
     return one if np.array_equal(one.pixels, other.pixels) else None
+
+
+def _leave_to_pillow(_image: Image.Image, _data: bytes, _factor: int) -> None:
+    """What is compared must have been decoded by one and the same."""
 
 
 def _explain(error: Exception, image: Image.Image | None, data: bytes, where: Path | str) -> PhotoError:

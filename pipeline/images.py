@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image
 
 from pipeline.colours import Pixels
-from pipeline.decoding import MAX_PIXELS, SCALED_FORMATS, decode, opening, quiet
+from pipeline.decoding import MAX_PIXELS, decode, opening, quiet
 from pipeline.errors import PhotoError, TooLargeError
 from pipeline.exif import Header, read_tags, write_capture_time
 from pipeline.files import replacing
+from pipeline.plain_jpeg import SCALED_FORMATS
 from pipeline.scaled import ScaledPhoto, choose_scale
 from pipeline.signatures import BEGIN_BYTES, recognise
 
@@ -75,7 +76,7 @@ def open_photo(source: Path | bytes, *, side: int, name: str = "") -> ScaledPhot
     """Decode a photo to its last pixel, no larger than is needed; safe in many threads at once.
 
     A JPEG is decoded at the smallest of 1, 1/2, 1/4 and 1/8 that leaves its longer side ``side`` pixels, which costs
-    about a third of what all of it does; photos in other formats are decoded whole, and kept whole up to 64 million
+    about half of what all of it does; photos in other formats are decoded whole, and kept whole up to 64 million
     pixels.
 
     Args:
@@ -127,7 +128,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_small(data: bytes, side: int, *, where: Path) -> tuple[Header, Pixels]:
-    """Decode a photo as small as it goes: a JPEG at an eighth of its size costs a third of the time.
+    """Decode a photo as small as it goes: a JPEG at an eighth of its size costs half of the time.
 
     Args:
         data: the photo's bytes.
