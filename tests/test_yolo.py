@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Run, hash_files
+from numpy.typing import NDArray
 
 from pipeline import yolo
 from pipeline.environment import ROOT
@@ -201,6 +204,47 @@ def test_photos_with_boxes_without_number_take_none_from_the_photos_after_them(t
     photos = list(np.random.default_rng(0).integers(0, 255, (4, 960, 960, 3), np.uint8))
     found = detector.detect(photos, imgsz=960, conf=0.0, iou=1.0)
     assert [len(some) for some in found] == [300] * 4
+
+
+def _make_head(rng: np.random.Generator, classes: int, boxes: int) -> NDArray[np.float32]:
+    """What a detector's head says: middles and sizes of boxes, and a confidence of each class."""
+    middles, sizes = rng.uniform(0, 96, (2, boxes)), rng.uniform(4, 60, (2, boxes))
+    return np.concatenate([middles, sizes, rng.random((classes, boxes)) ** 2]).astype(np.float32)
+
+
+@pytest.mark.parametrize("boxes", [6, 7, 40, 400])
+@pytest.mark.parametrize("classes", [1, 5])
+def test_overlapping_boxes_are_joined_as_ultralytics_does(classes: int, boxes: int) -> None:
+    head = _make_head(np.random.default_rng(boxes), classes, boxes)
+    detector = yolo.CompiledDetector(lambda _: [head], stride=32)
+    found = detector.detect([np.zeros((96, 96, 3), np.uint8)], imgsz=96, conf=0.3, iou=0.6)[0]
+    with quiet_ultralytics():
+        suppress = ultralytics("utils.nms").non_max_suppression
+        (rows,) = suppress(torch.from_numpy(head)[None], 0.3, 0.6, agnostic=True, max_det=300, end2end=boxes == 6)
+    rows[:, :4].clamp_(0, 96)
+    assert [(*one.box.edges, one.confidence) for one in found] == sorted(
+        (tuple(row[:5]) for row in rows.tolist() if row[0] <= row[2] and row[1] <= row[3]), key=lambda row: -row[4]
+    )
+
+
+BUSY = """
+import numpy, psutil, torch
+from pipeline import yolo
+torch.set_num_threads(4)
+head = numpy.random.default_rng(0).random((6, 400)).astype("float32")
+detector = yolo.CompiledDetector(lambda _: [head], stride=32)
+photo = numpy.zeros((96, 96, 3), "uint8")
+detector.detect([photo], imgsz=96, conf=1.0, iou=0.6)
+before = psutil.Process().num_threads()
+detector.detect([photo], imgsz=96, conf=0.5, iou=0.6)
+print(psutil.Process().num_threads() - before)
+"""
+
+
+def test_joining_boxes_sets_no_threads_at_work() -> None:
+    command = [sys.executable, "-c", BUSY]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, cwd=ROOT)
+    assert done.stdout.split()[-1] == "0"
 
 
 def test_average_precision_is_the_area_under_the_curve() -> None:

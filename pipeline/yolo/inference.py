@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pipeline.boxes import Box
 from pipeline.errors import WeightsError
@@ -20,6 +21,9 @@ from pipeline.yolo.checkpoints import DETECT, read_checkpoint
 from pipeline.yolo.guard import quiet_ultralytics, ultralytics
 
 _MOST_SUBJECTS = 300
+
+_END_TO_END = 6
+"""Numbers of each box from heads that join overlapping boxes themselves: its edges, confidence and class."""
 
 _PATIENCE_MS = 2000.0
 """Ultralytics joins overlapping boxes photo by photo, and after so long drops those of the photos that are left."""
@@ -99,7 +103,6 @@ class CompiledDetector:
         self._network = network
         self._make_padding = cache(lambda imgsz: make_padding(imgsz, stride))  # the guard is for the thread that loads
         with quiet_ultralytics():
-            self._suppress = ultralytics("utils.nms").non_max_suppression
             self._scale = ultralytics("utils.ops").scale_boxes
 
     def detect(self, photos: Sequence[Pixels], *, imgsz: int, conf: float, iou: float) -> list[list[Detection]]:
@@ -115,10 +118,35 @@ class CompiledDetector:
     def _read(
         self, output: NDArray[np.float32], seen: tuple[int, ...], shape: tuple[int, ...], conf: float, iou: float
     ) -> list[tuple[Detection, int]]:
-        head = torch.from_numpy(output)[None]
-        (rows,) = self._suppress(head, conf, iou, agnostic=True, max_det=_MOST_SUBJECTS)
+        rows = _suppress(output, conf, iou)
         rows[:, :4] = self._scale(seen[:2], rows[:, :4], shape)
         return _read_rows(rows)
+
+
+def _suppress(output: NDArray[np.float32], conf: float, iou: float) -> Tensor:
+    """What Ultralytics' ``non_max_suppression`` gives, whatever the classes, of a head's output for one image.
+
+    Its search for the best class sets all of torch's threads at work, which then wait busily for more: a fifth of what
+    the network itself takes.
+
+    Args:
+        output: shape (4 + classes, boxes), the boxes by middle and size; or (boxes, 6), of a head that suppresses.
+        conf: confidence above which a box counts.
+        iou: IoU from which boxes are of one subject.
+
+    Returns:
+        Shape (subjects, 6): left, top, right, bottom, confidence, class; the surest first.
+    """
+    if output.shape[-1] == _END_TO_END:
+        return torch.from_numpy(output[output[:, 4] > conf][:_MOST_SUBJECTS])
+    from torchvision.ops import box_convert, nms
+
+    best = output[4:].max(0)
+    likely = output[:, best > conf]
+    boxes, scores = torch.from_numpy(likely[:4].T), torch.from_numpy(likely[4:].max(0))
+    rows = torch.column_stack([box_convert(boxes, "cxcywh", "xyxy"), scores, torch.from_numpy(likely[4:].argmax(0))])
+    kept: Tensor = rows[nms(rows[:, :4], scores, iou)[:_MOST_SUBJECTS]]
+    return kept
 
 
 def make_padding(imgsz: int, stride: int) -> Callable[[Pixels], Pixels]:
