@@ -174,7 +174,7 @@ def list_parts(file: Path, config: Config) -> dict[str, list[Path]]:
         DataError: a folder is missing, unreadable or without photos, or a list of photos cannot be read.
     """
     places = {"train": config.train, "val": config.val, "test": config.test}
-    return {part: _photos(file, config, named) for part, named in places.items() if named is not None}
+    return {part: _photos(file, config, part, named) for part, named in places.items() if named is not None}
 
 
 def digest(annotations: Iterable[Annotation]) -> str:
@@ -195,11 +195,14 @@ def list_photos(folder: Path) -> list[Path]:
     return photos
 
 
-def _photos(file: Path, config: Config, places: tuple[str, ...]) -> list[Path]:
+def _photos(file: Path, config: Config, part: str, places: tuple[str, ...]) -> list[Path]:
     base = file.resolve().parent / (config.path or "")
     found: list[Path] = []
     for place in places:
         path = _resolve(base, place)
+        if not path.exists():
+            said = "no such file" if path.suffix == ".txt" else "no such folder"
+            raise DataError(said, where=path, remedy=f"check the spelling of '{part}' in {file.name}")
         found += _read_list(path) if path.suffix == ".txt" and path.is_file() else list_photos(path)
     return without_corrected(dict.fromkeys(found), file)
 

@@ -145,7 +145,9 @@ LABELS: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "no photo that opens": (empty_photos, "a.jpg - none of the 2 photos of train can be opened",
                             "check where the photos are"),
     "folder misspelt": (rewrite("data.yaml", YAML.replace("photos", "fotos")), "fotos - no such folder",
-                        "check the spelling"),
+                        "check the spelling of 'train' in data.yaml"),
+    "list misspelt": (rewrite("data.yaml", YAML.replace("photos", "fotos.txt")), "fotos.txt - no such file",
+                      "check the spelling of 'train' in data.yaml"),
     "list of nothing": (rewrite("photos.txt", "\n"), "photos.txt - names no photo", "the path of a photo in each line"),
 }  # fmt: skip
 

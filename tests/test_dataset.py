@@ -273,7 +273,7 @@ def test_list_whose_photos_all_lie_elsewhere_is_an_error_that_says_so(tmp_path: 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda _: None, "val - no such folder - check the spelling"),
+        (lambda _: None, "val - no such folder - check the spelling of 'val' in"),
         (lambda val: val.mkdir(), "val - no photos in this folder - expected JPEG, PNG, HEIC or the like"),
         (lambda val: val.touch(), "val - not a folder - expected a folder of photos"),
         (lambda val: write_photo(val / "a.jpg"), "data.yaml - no labelled box in val - label some photos"),

@@ -1,8 +1,4 @@
-"""How near we come to what the machine can do: the bare decoding of the photos and the bare networks, on all cores.
-
-Bare decoding is at the smallest scale that serves detector and crops, since a photo is decoded once for both;
-what it would be for the detector alone is told beside it.
-"""
+"""How near we come to what the machine can do: the bare decoding of the photos and the bare networks, on all cores."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from pipeline.crops import count_views, useful_side
+from pipeline.crops import count_views
 from pipeline.yolo import logits
 from prediction.drawn import count_cores
 from prediction.figures import spread
@@ -53,23 +49,18 @@ def measure(options: Options, pair: Pair, photos: Photos) -> list[Row]:
         for number in range(options.rounds)
     ]
     ours = [1 / rate for rate in rates(photos, rounds)]
-    least, for_detector = ([bound(one, photos, part) for one in rounds] for part in ("decode", "decode_for_detector"))
-    shares, strict = ([mine / one for mine, one in zip(ours, some, strict=True)] for some in (least, for_detector))
+    least = [one["decode"] + one["detect"] + one["classify"] * one["all"]["boxes"] / photos.count for one in rounds]
+    shares = [mine / bound for mine, bound in zip(ours, least, strict=True)]
     parts = [
         f"decoding {spread([1 / one['decode'] for one in rounds], 1)} photos/s",
         f"detection {spread([1 / one['detect'] for one in rounds], 1)} photos/s",
         f"classification {spread([1 / one['classify'] for one in rounds], 0)} crops/s",
     ]
     speeds = [spread([1 / one for one in seconds]) for seconds in (ours, least)]
-    told = f"{spread(shares)}; {speeds[0]} photos/s of at most {speeds[1]}; bare {', '.join(parts)}"
-    told += f"; decoded for the detector alone {spread(strict)}"
-    return [(f"{photos.name}, {pair.name}", "seconds a photo over the limit's", told, GOAL)]
-
-
-def bound(one: Figures, photos: Photos, decoding: str) -> float:
-    """Seconds that a photo must take, as one round says."""
-    seconds: float = one[decoding] + one["detect"] + one["classify"] * one["all"]["boxes"] / photos.count
-    return seconds
+    told = f"{spread(shares)}; {speeds[0]} photos/s of at most {speeds[1]}"
+    return [
+        (f"{photos.name}, {pair.name}", "seconds a photo over the limit's", f"{told}; bare {', '.join(parts)}", GOAL)
+    ]
 
 
 def time_round(options: Options, pair: Pair, photos: Photos, bare: Bare, folder: Path) -> Figures:
@@ -78,7 +69,6 @@ def time_round(options: Options, pair: Pair, photos: Photos, bare: Bare, folder:
         "few": time_ours(options, pair, photos.few, empty(folder) / "out"),
         "decode": bare.decode(),
         "all": time_ours(options, pair, photos.all, empty(folder) / "out"),
-        "decode_for_detector": bare.decode_for_detector(),
         "detect": bare.detect(),
         "classify": bare.classify(),
     }
@@ -102,12 +92,11 @@ class Bare:
         self._classifiers = [_compile(_Scores(network), square) for network in build_classifiers(pair)]
 
     def decode(self) -> float:
-        """Seconds that a photo takes at the smallest JPEG scale that serves the detector and the crops."""
-        return self._decode_all(max(self._side, useful_side(self._card.imgsz, whole=self._card.whole_photo)))
-
-    def decode_for_detector(self) -> float:
         """Seconds that a photo takes at the smallest JPEG scale that serves the detector."""
-        return self._decode_all(self._side)
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(count_cores()) as pool:
+            list(pool.map(self._decode_one, self._files))
+        return (time.perf_counter() - begin) / len(self._files)
 
     def detect(self) -> float:
         """Seconds that a photo takes in the detector."""
@@ -124,11 +113,11 @@ class Bare:
             _run(network, crops * looks)
         return (time.perf_counter() - begin) / crops
 
-    def _decode_all(self, side: int) -> float:
-        begin = time.perf_counter()
-        with ThreadPoolExecutor(count_cores()) as pool:
-            list(pool.map(lambda path: _decode_one(path, side), self._files))
-        return (time.perf_counter() - begin) / len(self._files)
+    def _decode_one(self, path: Path) -> None:
+        with Image.open(BytesIO(path.read_bytes())) as image:
+            longer = max(image.size)
+            image.draft("RGB", (image.width * self._side // longer, image.height * self._side // longer))
+            image.load()
 
     def _seen_shape(self, path: Path) -> tuple[int, int]:
         """Height and width that the detector sees of a photo, held as its EXIF says."""
@@ -136,13 +125,6 @@ class Bare:
             size = image.size[::-1] if image.getexif().get(0x0112, 1) >= 5 else image.size
         width, height = (-(-side * self._side // max(size) // _STRIDE) * _STRIDE for side in size)
         return height, width
-
-
-def _decode_one(path: Path, side: int) -> None:
-    with Image.open(BytesIO(path.read_bytes())) as image:
-        longer = max(image.size)
-        image.draft("RGB", (image.width * side // longer, image.height * side // longer))
-        image.load()
 
 
 class _Boxes(nn.Module):
