@@ -163,8 +163,8 @@ def shrink_scaled(photo: ScaledPhoto, longest: int) -> Pixels:
     """Nearly what ``shrink`` makes of the full photo, of one that was decoded at a fraction of its size.
 
     Each of its pixels is the mean of a square already. Means of one and a bit of those are blurred a second time, and
-    unevenly, which moves a detector's boxes. Between their middles, four at a time, is nearer, and
-    quicker, until so much lies between those that averaging is nearer again.
+    unevenly, which moves a detector's boxes. Between their middles, four at a time, is nearer, and quicker, until so
+    much lies between those that averaging is nearer again.
     """
     near = photo.factor > 1 and max(photo.pixels.shape[:2]) <= _NEAR * longest
     return _resize(photo.pixels, longest, cv2.INTER_LINEAR if near else cv2.INTER_AREA)
