@@ -37,7 +37,9 @@ def main() -> None:
         answers = classifier.predict(f"{given.out}/photos/crops/**/*.jpg", imgsz=given.cls_size, **settings)
         rows = [(Path(one.path).name, one.names[one.probs.top1], float(one.probs.top1conf)) for one in answers]
     table = pd.DataFrame(rows, columns=["crop", "class", "confidence"])
-    table.to_excel(Path(given.out) / "report.xlsx", index=False)
+    out = Path(given.out)
+    out.mkdir(parents=True, exist_ok=True)  # where nothing was found, nothing has made it
+    table.to_excel(out / "report.xlsx", index=False)
     print(f"{boxes} boxes")
 
 
