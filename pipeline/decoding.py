@@ -46,8 +46,6 @@ _ANY_ENDS = b"\xff\xd9", bytes(151 * step % 254 + 1 for step in range(1, 999)) +
 Choose = Callable[[str, tuple[int, int]], int]
 """From a photo's format and stored size to how many times smaller it may be decoded, 1 or more."""
 
-_DecodePlain = Callable[[Image.Image, bytes, int], Pixels | None]
-
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -87,7 +85,7 @@ def decode(data: bytes, where: Path | str, choose: Choose = whole) -> Decoded:
     if not data:
         raise PhotoError("the file is empty", where=where)
     try:
-        made = _decode(data, where, choose, decode_plain_jpeg)
+        made = _decode(data, where, choose)
     except TruncatedError:
         found = _decode_endless(data, where, choose) if has_one_scan(data) else None
         if found is None:
@@ -172,7 +170,7 @@ def _check_size(image: Image.Image, where: Path | str) -> None:
         raise TooLargeError(f"{width} x {height} pixels are more than {most // 1_000_000} million", where=where)
 
 
-def _decode(data: bytes, where: Path | str, choose: Choose, decode_plain: _DecodePlain) -> Decoded:
+def _decode(data: bytes, where: Path | str, choose: Choose, *, by_pillow: bool = False) -> Decoded:
     """As stored: it is turned when Pillow's own pixels are gone."""
     with opening(data, where) as image:
         wanted = choose(image.format or "", image.size)
@@ -180,7 +178,7 @@ def _decode(data: bytes, where: Path | str, choose: Choose, decode_plain: _Decod
             if image.format == "PNG":  # its EXIF may stand behind its pixels
                 image.load()
             header = read_tags(image)
-            plain = decode_plain(image, data, wanted)
+            plain = None if by_pillow else decode_plain_jpeg(image, data, wanted)
             if plain is not None:
                 return Decoded(plain, header, wanted)
             reached = _draft(image, wanted, len(data))
@@ -208,16 +206,15 @@ def _draft(image: Image.Image, wanted: int, length: int) -> int:
 
 
 def _decode_endless(data: bytes, where: Path | str, choose: Choose) -> Decoded | None:
-    """A JPEG that lacks nothing but the marker of its end: whatever is put in its place, its pixels are the same."""
+    """A JPEG that lacks nothing but the marker of its end: whatever is put in its place, its pixels are the same.
+
+    Only with one end it may be plain, and what is compared must have been decoded by one and the same.
+    """
     try:
-        one, other = (_decode(data.rstrip(b"\xff") + end, where, choose, _leave_to_pillow) for end in _ANY_ENDS)
+        one, other = (_decode(data.rstrip(b"\xff") + end, where, choose, by_pillow=True) for end in _ANY_ENDS)
     except PhotoError:
         return None
     return one if np.array_equal(one.pixels, other.pixels) else None
-
-
-def _leave_to_pillow(_image: Image.Image, _data: bytes, _factor: int) -> None:
-    """What is compared must have been decoded by one and the same."""
 
 
 def _explain(error: Exception, image: Image.Image | None, data: bytes, where: Path | str) -> PhotoError:

@@ -13,7 +13,7 @@ SCALED_FORMATS = frozenset({"JPEG", "MPO"})
 """Formats that decode at 1/2, 1/4 and 1/8 of their size for less."""
 
 SCALES = 8, 4, 2, 1
-"""How many times smaller such a photo can be decoded."""
+"""How many times smaller such a photo can be decoded, the most first."""
 
 _LEAST = 8
 """Pixels of both sides from which each scale gives another number of them."""

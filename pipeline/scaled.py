@@ -9,9 +9,7 @@ from pipeline.boxes import Box
 from pipeline.colours import Pixels
 from pipeline.decoding import decode
 from pipeline.exif import Header, is_mirrored
-
-_SCALES = 8, 4, 2
-"""How many times smaller than its file a photo is decoded, at most first."""
+from pipeline.plain_jpeg import SCALES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,4 +82,4 @@ class ScaledPhoto:
 
 def choose_scale(serves: Callable[[int], bool]) -> int:
     """How many times smaller a photo may be decoded: the most that serves, 1 where none does."""
-    return next((one for one in _SCALES if serves(one)), 1)
+    return next((one for one in SCALES if serves(one)), 1)

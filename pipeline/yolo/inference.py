@@ -141,10 +141,9 @@ def _suppress(output: NDArray[np.float32], conf: float, iou: float) -> Tensor:
         return torch.from_numpy(output[output[:, 4] > conf][:_MOST_SUBJECTS])
     from torchvision.ops import box_convert, nms
 
-    best = output[4:].max(0)
-    likely = output[:, best > conf]
-    boxes, scores = torch.from_numpy(likely[:4].T), torch.from_numpy(likely[4:].max(0))
-    rows = torch.column_stack([box_convert(boxes, "cxcywh", "xyxy"), scores, torch.from_numpy(likely[4:].argmax(0))])
+    likely = output[:, output[4:].max(0) > conf]
+    boxes, scores, classes = map(torch.from_numpy, (likely[:4].T, likely[4:].max(0), likely[4:].argmax(0)))
+    rows = torch.column_stack([box_convert(boxes, "cxcywh", "xyxy"), scores, classes])
     kept: Tensor = rows[nms(rows[:, :4], scores, iou)[:_MOST_SUBJECTS]]
     return kept
 
